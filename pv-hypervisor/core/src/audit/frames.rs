@@ -1,0 +1,133 @@
+//! I1 to I7: frames, their lists and their counts.
+
+use super::{Audit, Truth, domain_violation, frame_violation};
+use crate::domain::Slot;
+use crate::frame::{COUNT_MAX, Frame, Type};
+use crate::platform::Platform;
+use crate::state::State;
+
+/// I1: every frame nobody owns is on its list exactly once, and nothing else is.
+pub(super) fn i1_conservation<P: Platform>(state: &State<P>) -> Audit {
+    let table = &state.frames;
+    let (free, dirty) = table.list_lengths();
+    for (is_free, length) in [(true, free), (false, dirty)] {
+        let mut met = 0u32;
+        for frame in table.walk_list(is_free) {
+            let belongs = match table.get(frame) {
+                Ok(Frame::Free { .. }) => is_free,
+                Ok(Frame::Dirty { .. }) => !is_free,
+                _ => false,
+            };
+            if !belongs {
+                return Err(frame_violation(1, "a list holds a frame of another state", frame));
+            }
+            met += 1;
+        }
+        let marked = table.iter().filter(|(_, frame)| match frame {
+            Frame::Free { .. } => is_free,
+            Frame::Dirty { .. } => !is_free,
+            _ => false,
+        });
+        // Each met frame has the state, so equal numbers mean each is met once.
+        if met != length || marked.count() != length as usize {
+            let base = table.base();
+            return Err(frame_violation(1, "a list and its frames do not agree", base));
+        }
+    }
+    Ok(())
+}
+
+/// I2: nothing refers to a frame that nobody owns.
+pub(super) fn i2_free_is_free<P: Platform>(state: &State<P>, truth: &Truth) -> Audit {
+    for (frame, entry) in state.frames.iter() {
+        if !matches!(entry, Frame::Owned(_)) && truth.get(frame).all != 0 {
+            return Err(frame_violation(2, "a frame nobody owns is referred to", frame));
+        }
+    }
+    Ok(())
+}
+
+/// I3: the reference count is the number of references.
+pub(super) fn i3_exact_references<P: Platform>(state: &State<P>, truth: &Truth) -> Audit {
+    for (frame, entry) in state.frames.iter() {
+        if let Frame::Owned(owned) = entry
+            && owned.references != truth.get(frame).all
+        {
+            return Err(frame_violation(3, "the reference count is wrong", frame));
+        }
+    }
+    Ok(())
+}
+
+/// I4: the type count is the number of references that hold the type.
+pub(super) fn i4_exact_type_references<P: Platform>(state: &State<P>, truth: &Truth) -> Audit {
+    for (frame, entry) in state.frames.iter() {
+        let Frame::Owned(owned) = entry else { continue };
+        let references = truth.get(frame);
+        let expected = match owned.kind {
+            Type::None | Type::WasTable => 0,
+            Type::Writable => references.writable,
+            Type::Table(_) => references.table,
+        };
+        if owned.type_count != expected || owned.type_count > owned.references {
+            return Err(frame_violation(4, "the type count is wrong", frame));
+        }
+    }
+    Ok(())
+}
+
+/// I5: a domain owns as many frames and tables as it counts, and not more than it may.
+pub(super) fn i5_domain_totals<P: Platform>(state: &State<P>) -> Audit {
+    let mut owned = [(0u64, 0u64); crate::domain::MAX_DOMAINS];
+    for (frame, entry) in state.frames.iter() {
+        let Frame::Owned(entry) = entry else { continue };
+        let slot = Slot::of(entry.owner);
+        let exists = slot.filter(|slot| {
+            state.domains().any(|(found, domain)| found == *slot && domain.id == entry.owner)
+        });
+        let Some(slot) = exists else {
+            return Err(frame_violation(5, "its owner does not exist", frame));
+        };
+        let (frames, tables) = &mut owned[slot.index()];
+        *frames += 1;
+        *tables += u64::from(matches!(entry.kind, Type::Table(_)));
+    }
+    for (slot, domain) in state.domains() {
+        if owned[slot.index()] != (domain.frames, domain.tables) {
+            return Err(domain_violation(5, "it does not own what it counts", domain.id));
+        }
+        if domain.frames > domain.max_frames {
+            return Err(domain_violation(5, "it owns more than it may", domain.id));
+        }
+    }
+    Ok(())
+}
+
+/// I6: no count is beyond its largest value.
+pub(super) fn i6_no_counter_wrap<P: Platform>(state: &State<P>) -> Audit {
+    for (frame, entry) in state.frames.iter() {
+        if let Frame::Owned(owned) = entry
+            && (owned.references > COUNT_MAX || owned.type_count > COUNT_MAX)
+        {
+            return Err(frame_violation(6, "a count is beyond its largest value", frame));
+        }
+    }
+    Ok(())
+}
+
+/// I7: what is mapped writable is no page table, and the other way round.
+pub(super) fn i7_writable_xor_table<P: Platform>(state: &State<P>, truth: &Truth) -> Audit {
+    for (frame, entry) in state.frames.iter() {
+        let Frame::Owned(owned) = entry else { continue };
+        let references = truth.get(frame);
+        let agrees = match owned.kind {
+            Type::None | Type::WasTable => references.writable == 0 && references.table == 0,
+            Type::Writable => references.table == 0,
+            Type::Table(_) => references.writable == 0,
+        };
+        if !agrees {
+            return Err(frame_violation(7, "its type and its references contradict", frame));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! How much work one entry into the hypervisor may do before it looks at the clock again.
+
+/// Units of work left. A unit is in the order of six instructions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Budget(u32);
+
+/// Units for one entry: some 12,000 instructions.
+const UNITS: u32 = 2048;
+
+impl Budget {
+    /// A fresh budget. Whatever asks first gets something, so that every entry makes progress.
+    #[inline(always)]
+    pub(crate) fn new() -> Budget {
+        Budget(UNITS)
+    }
+
+    /// Work that runs to its end: the loader's, before any guest is kept waiting.
+    pub(crate) fn unlimited() -> Budget {
+        Budget(u32::MAX)
+    }
+
+    /// Spends units, if any are left.
+    #[inline(always)]
+    pub(crate) fn spend(&mut self, units: u32) -> bool {
+        if self.0 == 0 {
+            return false;
+        }
+        if self.0 != u32::MAX {
+            self.0 = self.0.saturating_sub(units);
+        }
+        true
+    }
+}

@@ -1,0 +1,293 @@
+//! A call on its way: what it answers, and what is left of it when its budget is spent.
+//!
+//! A call that needs more than one budget stays with its vCPU: the hypervisor goes on with
+//! it when it next schedules the vCPU, and the guest sees one call. So nothing of a call that
+//! is under way lies in registers or memory that a guest can change.
+
+use crate::budget::Budget;
+use crate::domain::Slot;
+use crate::machine::Machine;
+use crate::platform::{Platform, Registers};
+use crate::pt::{Progress, Then, UpdateWork, Walk};
+use crate::state::State;
+use crate::{Outcome, calls};
+use hypercall_abi::calls::Args;
+use hypercall_abi::{Error, Hypercall, Mfn, Status};
+
+/// Cost of one entry of a batch.
+const BATCH_ENTRY: u32 = 8;
+
+/// What a call has come to.
+pub(crate) enum Answer {
+    /// It is done: the value, or the error.
+    Done(Result<u64, Refusal>),
+    /// It goes on.
+    More(Work),
+    /// It is a batch, whose entries come now.
+    Batch(BatchCursor),
+    /// The registers are set already, or the vCPU does not return to them.
+    Left(Outcome),
+}
+
+/// Why a call is refused, and the value that counts what took effect.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) error: Error,
+    pub(crate) done: u64,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        Refusal { error, done: 0 }
+    }
+}
+
+impl From<Result<u64, Error>> for Answer {
+    #[inline(always)]
+    fn from(result: Result<u64, Error>) -> Answer {
+        Answer::Done(result.map_err(Refusal::from))
+    }
+}
+
+/// What is left of one call.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Work {
+    /// `pt_pin` validates a tree; the table to pin at its end.
+    Pin { table: Mfn, walk: Walk },
+    /// A tree whose last reference went is taken apart; then the call succeeds. Some calls
+    /// drop two.
+    Demote { walk: Walk, next: Option<Walk> },
+    /// Page-table updates.
+    Update(UpdateWork),
+    /// `balloon_inflate`: frames taken so far, and wanted.
+    Inflate { done: u64, count: u64 },
+    /// `balloon_deflate`: frames given so far, and wanted.
+    Deflate { done: u64, count: u64 },
+    /// Nothing: the batch goes on with its next entry.
+    NextOfBatch,
+}
+
+/// A batch that is under way.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct BatchCursor {
+    pub(crate) next: u64,
+    pub(crate) count: u64,
+}
+
+/// What is left of what a vCPU asked for.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Pending {
+    pub(crate) work: Work,
+    pub(crate) batch: Option<BatchCursor>,
+}
+
+impl<P: Platform> State<P> {
+    /// A call from the kernel of a vCPU: decodes it and makes it.
+    #[inline(always)]
+    pub(crate) fn hypercall<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        registers: &mut P::Registers,
+    ) -> Outcome {
+        registers.step_over_call();
+        self.vcpu_mut(slot).called = true;
+        let mut budget = Budget::new();
+        let (number, args) = (registers.number(), registers.args());
+        let answer = self.make_call(machine, slot, registers, number, &args, &mut budget);
+        self.settle(machine, slot, registers, None, answer, &mut budget)
+    }
+
+    /// Goes on with the call that a vCPU is in the middle of.
+    pub(crate) fn continue_call<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        registers: &mut P::Registers,
+        pending: Pending,
+    ) -> Outcome {
+        let mut budget = Budget::new();
+        let answer = match (pending.work, pending.batch) {
+            (Work::NextOfBatch, Some(cursor)) => Answer::Batch(cursor),
+            (work, _) => self.work(machine, slot, registers, work, &mut budget),
+        };
+        self.settle(machine, slot, registers, pending.batch, answer, &mut budget)
+    }
+
+    #[inline(always)]
+    fn make_call<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        registers: &mut P::Registers,
+        number: u64,
+        args: &Args,
+        budget: &mut Budget,
+    ) -> Answer {
+        self.count_call(slot, number);
+        match Hypercall::decode(number, args) {
+            Ok(call) => calls::dispatch(self, machine, slot, registers, &call, budget),
+            Err(error) => Answer::Done(Err(error.into())),
+        }
+    }
+
+    #[inline(always)]
+    fn count_call(&mut self, slot: Slot, number: u64) {
+        if let Some(count) = self.domain_mut(slot).counters.calls.get_mut(number as usize) {
+            *count += 1;
+        }
+    }
+
+    /// Puts an answer where the guest finds it, and goes on with the batch that the call
+    /// stood in.
+    #[inline(always)]
+    fn settle<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        registers: &mut P::Registers,
+        batch: Option<BatchCursor>,
+        answer: Answer,
+        budget: &mut Budget,
+    ) -> Outcome {
+        match (answer, batch) {
+            (Answer::Done(result), None) => {
+                let (status, value) = self.account(slot, result);
+                registers.set_result(status, value);
+                Outcome::Return
+            }
+            (answer, batch) => self.settle_batch(machine, slot, registers, batch, answer, budget),
+        }
+    }
+
+    #[inline(never)]
+    fn settle_batch<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        registers: &mut P::Registers,
+        mut batch: Option<BatchCursor>,
+        mut answer: Answer,
+        budget: &mut Budget,
+    ) -> Outcome {
+        let arguments = self.vcpu(slot).arguments;
+        loop {
+            match answer {
+                Answer::Left(outcome) => return outcome,
+                Answer::More(work) => {
+                    self.vcpu_mut(slot).pending = Some(Pending { work, batch });
+                    return Outcome::Reschedule;
+                }
+                Answer::Batch(cursor) => batch = Some(cursor),
+                Answer::Done(result) => {
+                    let (status, value) = self.account(slot, result);
+                    let Some(cursor) = &mut batch else {
+                        registers.set_result(status, value);
+                        return Outcome::Return;
+                    };
+                    calls::batch::write_result(machine, arguments, cursor.next, status, value);
+                    cursor.next += 1;
+                }
+            }
+            let Some(cursor) = batch else { return Outcome::Return };
+            if cursor.next == cursor.count {
+                registers.set_result(Status::SUCCESS, cursor.count);
+                return Outcome::Return;
+            }
+            answer = if budget.spend(BATCH_ENTRY) {
+                let (number, args) = calls::batch::read_entry(machine, arguments, cursor.next);
+                if calls::batch::may_contain(number, &args) {
+                    self.make_call(machine, slot, registers, number, &args, budget)
+                } else {
+                    self.count_call(slot, number);
+                    Answer::Done(Err(Error::NotInBatch.into()))
+                }
+            } else {
+                Answer::More(Work::NextOfBatch)
+            };
+        }
+    }
+
+    #[inline(always)]
+    fn account(&mut self, slot: Slot, result: Result<u64, Refusal>) -> (Status, u64) {
+        match result {
+            Ok(value) => (Status::SUCCESS, value),
+            Err(Refusal { error, done }) => {
+                self.domain_mut(slot).counters.refusals[error as usize - 1] += 1;
+                (Status::from(Err(error)), done)
+            }
+        }
+    }
+
+    /// Does a bounded piece of what is left of a call.
+    pub(crate) fn work<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        registers: &mut P::Registers,
+        work: Work,
+        budget: &mut Budget,
+    ) -> Answer {
+        match work {
+            Work::Update(mut work) => match self.update_entries(machine, slot, &mut work, budget) {
+                Progress::More => Answer::More(Work::Update(work)),
+                Progress::Done(Err(error)) => {
+                    Answer::Done(Err(Refusal { error, done: work.done() }))
+                }
+                Progress::Done(Ok(())) => match work.then {
+                    Then::Return => Answer::Done(Ok(work.done())),
+                    Then::TrapReturn => self.pop_trap_frame(machine, slot, registers, work.done()),
+                },
+            },
+            Work::Inflate { done, count } => {
+                calls::balloon_inflate::go_on(self, machine, slot, done, count, budget)
+            }
+            Work::Deflate { done, count } => {
+                calls::balloon_deflate::go_on(self, machine, slot, done, count, budget)
+            }
+            Work::Pin { .. } | Work::Demote { .. } | Work::NextOfBatch => {
+                self.walk_work(machine, slot, work, budget)
+            }
+        }
+    }
+
+    /// [`work`](Self::work) of the kinds that only walk trees.
+    pub(crate) fn walk_work<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        work: Work,
+        budget: &mut Budget,
+    ) -> Answer {
+        match work {
+            Work::Pin { table, mut walk } => match self.walk(machine, slot, &mut walk, budget) {
+                Progress::More => Answer::More(Work::Pin { table, walk }),
+                Progress::Done(Ok(())) => {
+                    self.pin_validated(slot, table);
+                    Answer::Done(Ok(0))
+                }
+                Progress::Done(Err(error)) => Answer::Done(Err(error.into())),
+            },
+            Work::Demote { mut walk, next } => match self.walk(machine, slot, &mut walk, budget) {
+                Progress::More => Answer::More(Work::Demote { walk, next }),
+                Progress::Done(_) => match next {
+                    Some(walk) => {
+                        self.walk_work(machine, slot, Work::Demote { walk, next: None }, budget)
+                    }
+                    None => Answer::Done(Ok(0)),
+                },
+            },
+            other => Answer::More(other),
+        }
+    }
+
+    /// Turns round the work of a vCPU whose domain ends.
+    pub(crate) fn cancel_work(&mut self, work: &mut Work) {
+        match work {
+            Work::Pin { walk, .. } => self.turn_round(walk, Error::NoDomain),
+            Work::Update(work) => self.cancel_updates(work),
+            Work::Inflate { done, count } | Work::Deflate { done, count } => *count = *done,
+            Work::Demote { .. } | Work::NextOfBatch => {}
+        }
+    }
+}

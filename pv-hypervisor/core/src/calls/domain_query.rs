@@ -1,0 +1,40 @@
+//! `domain_query`. Checks: the domain is a running one (`NoDomain`), and the caller
+//! (`NotPermitted`). Effect: its counts lie in the argument frame.
+
+use crate::domain::Slot;
+use crate::machine::Machine;
+use crate::platform::Platform;
+use crate::state::State;
+use hypercall_abi::Error;
+use hypercall_abi::calls::DomainQuery;
+use hypercall_abi::domain_info::DomainInfo;
+use zerocopy::IntoBytes;
+
+pub(super) fn run<P: Platform, M: Machine>(
+    state: &State<P>,
+    machine: &mut M,
+    slot: Slot,
+    call: &DomainQuery,
+) -> Result<u64, Error> {
+    if state.slot_named(slot, call.domain)? != slot {
+        return Err(Error::NotPermitted);
+    }
+    let domain = state.domain(slot);
+    let info = DomainInfo {
+        domain: domain.id,
+        reserved: [0; 3],
+        frames: domain.frames,
+        max_frames: domain.max_frames,
+        table_frames: domain.tables,
+        pinned_tables: domain.pinned,
+        grants: domain.grants.len() as u64,
+        handles: domain.handles.len() as u64,
+        ports: domain.ports.len() as u64,
+        calls: domain.counters.total_calls(),
+        refusals: domain.counters.total_refusals(),
+        traps: domain.counters.traps,
+        target_frames: domain.target_frames,
+    };
+    machine.copy_in(state.vcpu(slot).arguments, 0, info.as_bytes());
+    Ok(0)
+}

@@ -1,0 +1,316 @@
+//! The frame table: one [`Frame`] for each frame of memory, and the lists of those that
+//! nobody owns.
+
+use super::{Frame, Link, Owned};
+use crate::machine::Machine;
+use crate::tlb::Tlb;
+use alloc::vec::Vec;
+use core::num::NonZeroU32;
+use hypercall_abi::{DomainId, Error, Mfn};
+
+/// A stretch of machine memory, as the boot code found it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Region {
+    /// Its first frame.
+    pub start: Mfn,
+    /// Frames in it.
+    pub count: u64,
+    /// What it is.
+    pub kind: RegionKind,
+}
+
+/// What a stretch of memory is. Where regions overlap the later kind here wins.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum RegionKind {
+    /// Memory for guests.
+    Free,
+    /// The hypervisor's image, heap and tables.
+    Hypervisor,
+    /// Not to be touched.
+    Reserved,
+}
+
+/// Every frame from `base` on, and two lists.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct FrameTable {
+    base: Mfn,
+    frames: Vec<Frame>,
+    free: List,
+    dirty: List,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct List {
+    head: Link,
+    length: u32,
+}
+
+impl List {
+    const EMPTY: List = List { head: None, length: 0 };
+}
+
+impl FrameTable {
+    /// The table of that memory. Free memory starts dirty: firmware has been there. Its list
+    /// is in an order that scatters: frame after frame lies `stride` apart.
+    ///
+    /// Returns `None` when there is no free memory, when it spans more than 2^32 frames or
+    /// when the table itself finds no room.
+    pub fn new(memory: &[Region], stride: u64) -> Option<FrameTable> {
+        let free = memory.iter().filter(|region| region.kind == RegionKind::Free);
+        let base = free.clone().map(|region| region.start.0).min()?;
+        let end = free.map(|region| region.start.0.saturating_add(region.count)).max()?;
+        let span = usize::try_from(end.checked_sub(base)?).ok()?;
+        if span == 0 || span >= u32::MAX as usize || end > Mfn::MAX.0 {
+            return None;
+        }
+        let mut frames = Vec::new();
+        frames.try_reserve_exact(span).ok()?;
+        frames.resize(span, Frame::Reserved);
+        let mut table =
+            FrameTable { base: Mfn(base), frames, free: List::EMPTY, dirty: List::EMPTY };
+        for kind in [RegionKind::Free, RegionKind::Hypervisor, RegionKind::Reserved] {
+            let frame = match kind {
+                RegionKind::Free => Frame::Dirty { next: None, epoch: crate::tlb::Epoch::NEVER },
+                RegionKind::Hypervisor => Frame::Hypervisor,
+                RegionKind::Reserved => Frame::Reserved,
+            };
+            for region in memory.iter().filter(|region| region.kind == kind) {
+                let start = region.start.0.max(base);
+                let stop = region.start.0.saturating_add(region.count).min(end);
+                for number in start..stop {
+                    table.frames[(number - base) as usize] = frame;
+                }
+            }
+        }
+        table.link_dirty(stride);
+        Some(table)
+    }
+
+    /// Puts every dirty frame on the list, `stride` apart (made coprime to the span, so that
+    /// each is met once).
+    fn link_dirty(&mut self, stride: u64) {
+        let span = self.frames.len() as u64;
+        let mut stride = stride.max(1);
+        while gcd(stride, span) != 1 {
+            stride += 1;
+        }
+        let stride = stride % span;
+        let mut index = 0u64;
+        for _ in 0..span {
+            if let Frame::Dirty { epoch, .. } = self.frames[index as usize] {
+                self.frames[index as usize] = Frame::Dirty { next: self.dirty.head, epoch };
+                self.dirty.head = link(index as usize);
+                self.dirty.length += 1;
+            }
+            index += stride;
+            if index >= span {
+                index -= span;
+            }
+        }
+    }
+
+    /// Number of the first frame.
+    pub fn base(&self) -> Mfn {
+        self.base
+    }
+
+    /// Frames in the table.
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Whether the table has no frame; it never has none.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Every frame with its number.
+    pub fn iter(&self) -> impl Iterator<Item = (Mfn, &Frame)> {
+        let base = self.base.0;
+        self.frames.iter().enumerate().map(move |(index, frame)| (Mfn(base + index as u64), frame))
+    }
+
+    /// Frames that nobody owns, scrubbed or not.
+    pub fn unowned(&self) -> u64 {
+        u64::from(self.free.length) + u64::from(self.dirty.length)
+    }
+
+    /// Frames on the free list and on the dirty list.
+    pub fn list_lengths(&self) -> (u32, u32) {
+        (self.free.length, self.dirty.length)
+    }
+
+    /// Frames met on a list, in its order; at most as many as the table has, so that a list
+    /// that has become a ring ends too.
+    pub fn walk_list(&self, free: bool) -> impl Iterator<Item = Mfn> {
+        let mut link = if free { self.free.head } else { self.dirty.head };
+        let limit = self.frames.len() + 1;
+        core::iter::from_fn(move || {
+            let index = index_of(link?);
+            link = match *self.frames.get(index)? {
+                Frame::Free { next } if free => next,
+                Frame::Dirty { next, .. } if !free => next,
+                _ => None,
+            };
+            Some(Mfn(self.base.0 + index as u64))
+        })
+        .take(limit)
+    }
+
+    #[inline(always)]
+    fn index(&self, frame: Mfn) -> Option<usize> {
+        let index = frame.0.wrapping_sub(self.base.0);
+        if index < self.frames.len() as u64 { Some(index as usize) } else { None }
+    }
+
+    /// The state of a frame.
+    ///
+    /// # Errors
+    /// [`Error::BadFrame`]: no memory has that number.
+    #[inline(always)]
+    pub fn get(&self, frame: Mfn) -> Result<&Frame, Error> {
+        match self.index(frame).map(|index| &self.frames[index]) {
+            None | Some(Frame::Reserved) => Err(Error::BadFrame),
+            Some(state) => Ok(state),
+        }
+    }
+
+    /// The state of a frame that some domain owns.
+    ///
+    /// # Errors
+    /// [`Error::BadFrame`] and [`Error::NotOwner`]: nobody's, or the hypervisor's.
+    #[inline(always)]
+    pub(crate) fn owned(&self, frame: Mfn) -> Result<&Owned, Error> {
+        match self.get(frame)? {
+            Frame::Owned(owned) => Ok(owned),
+            _ => Err(Error::NotOwner),
+        }
+    }
+
+    /// The state of a frame that `domain` owns.
+    ///
+    /// # Errors
+    /// [`Error::BadFrame`] and [`Error::NotOwner`].
+    #[inline(always)]
+    pub(crate) fn owned_by(&self, frame: Mfn, domain: DomainId) -> Result<&Owned, Error> {
+        let owned = self.owned(frame)?;
+        if owned.owner == domain { Ok(owned) } else { Err(Error::NotOwner) }
+    }
+
+    /// The state of a frame that a check has found to be owned.
+    #[inline(always)]
+    pub(crate) fn held(&mut self, frame: Mfn) -> &mut Owned {
+        let index = frame.0.wrapping_sub(self.base.0) as usize;
+        match &mut self.frames[index] {
+            Frame::Owned(owned) => owned,
+            other => unreachable!("{frame:?} was checked to be owned, it is {other:?}"),
+        }
+    }
+
+    /// Takes a frame for `domain`: scrubbed, referenced by nothing else.
+    pub(crate) fn take<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        tlb: &mut Tlb,
+        domain: DomainId,
+    ) -> Option<Mfn> {
+        if self.free.head.is_none() {
+            self.scrub_one(machine, tlb);
+        }
+        let index = index_of(self.free.head?);
+        let Frame::Free { next } = self.frames[index] else {
+            unreachable!("the free list holds free frames")
+        };
+        self.free = List { head: next, length: self.free.length - 1 };
+        self.frames[index] = Frame::Owned(Owned::new(domain));
+        Some(Mfn(self.base.0 + index as u64))
+    }
+
+    /// Gives a frame back that nothing refers to any more; it is dirty until scrubbed.
+    pub(crate) fn release(&mut self, frame: Mfn) {
+        let owned = *self.held(frame);
+        debug_assert!(owned.is_unreferenced() && owned.type_count == 0);
+        let index = (frame.0 - self.base.0) as usize;
+        self.frames[index] = Frame::Dirty { next: self.dirty.head, epoch: owned.epoch };
+        self.dirty = List { head: link(index), length: self.dirty.length + 1 };
+    }
+
+    /// Flushes (if need be) and scrubs one dirty frame, in this order: a processor with a
+    /// writable translation could write after the scrub (XSA-511). False when none is dirty.
+    pub(crate) fn scrub_one<M: Machine>(&mut self, machine: &mut M, tlb: &mut Tlb) -> bool {
+        let Some(head) = self.dirty.head else { return false };
+        let index = index_of(head);
+        let Frame::Dirty { next, epoch } = self.frames[index] else {
+            unreachable!("the dirty list holds dirty frames")
+        };
+        tlb.flush_since(machine, epoch);
+        machine.zero(Mfn(self.base.0 + index as u64));
+        self.dirty = List { head: next, length: self.dirty.length - 1 };
+        self.frames[index] = Frame::Free { next: self.free.head };
+        self.free = List { head: link(index), length: self.free.length + 1 };
+        true
+    }
+}
+
+/// Links count from one, so that none is zero.
+fn link(index: usize) -> Link {
+    NonZeroU32::new(index as u32 + 1)
+}
+
+fn index_of(link: NonZeroU32) -> usize {
+    link.get() as usize - 1
+}
+
+fn gcd(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn regions() -> [Region; 3] {
+        [
+            Region { start: Mfn(16), count: 48, kind: RegionKind::Free },
+            Region { start: Mfn(20), count: 2, kind: RegionKind::Hypervisor },
+            Region { start: Mfn(21), count: 3, kind: RegionKind::Reserved },
+        ]
+    }
+
+    #[test]
+    fn regions_are_honoured_and_the_later_kind_wins() {
+        let table = FrameTable::new(&regions(), 7).unwrap();
+        assert_eq!((table.base(), table.len()), (Mfn(16), 48));
+        assert_eq!(table.get(Mfn(15)), Err(Error::BadFrame));
+        assert_eq!(table.get(Mfn(64)), Err(Error::BadFrame));
+        assert_eq!(table.get(Mfn(u64::MAX)), Err(Error::BadFrame));
+        assert_eq!(table.get(Mfn(20)), Ok(&Frame::Hypervisor));
+        assert_eq!(table.get(Mfn(21)), Err(Error::BadFrame));
+        assert_eq!(table.unowned(), 48 - 4);
+    }
+
+    #[test]
+    fn the_list_meets_every_frame_once_whatever_the_stride() {
+        for stride in [0, 1, 2, 3, 16, 48, 1000] {
+            let table = FrameTable::new(&regions(), stride).unwrap();
+            let mut met: Vec<u64> = table.walk_list(false).map(|frame| frame.0).collect();
+            let order = met.clone();
+            met.sort_unstable();
+            met.dedup();
+            assert_eq!(met.len(), 44, "stride {stride}");
+            if stride == 7 {
+                assert!(order.windows(2).all(|pair| pair[0].abs_diff(pair[1]) > 1));
+            }
+        }
+    }
+
+    #[test]
+    fn no_memory_is_no_table() {
+        assert!(FrameTable::new(&[], 1).is_none());
+        let all = [Region { start: Mfn(0), count: u64::MAX, kind: RegionKind::Free }];
+        assert!(FrameTable::new(&all, 1).is_none());
+    }
+}

@@ -1,0 +1,58 @@
+//! The machine as the core sees it: words of frames, the translation cache, a clock.
+//!
+//! The image implements it over its map of all memory, the tests over a model. Nothing here
+//! takes a guest's virtual address to memory, and nothing decides.
+
+use hypercall_abi::calls::console_write::Stream;
+use hypercall_abi::{DomainId, Mfn, VirtAddr};
+
+/// Words of eight bytes in a frame.
+pub const FRAME_WORDS: usize = 512;
+
+/// What the core asks of the machine. Frames are those that [`crate::State`] was told of;
+/// the core passes no other.
+pub trait Machine {
+    /// One word of a frame. The guest may write it at the same time: each call reads once.
+    fn read(&self, frame: Mfn, word: usize) -> u64;
+
+    /// Writes one word of a frame.
+    fn write(&mut self, frame: Mfn, word: usize, value: u64);
+
+    /// Writes one word and returns what it was, as one atomic step: the processor may set
+    /// accessed and dirty bits of a page-table entry at the same time.
+    fn exchange(&mut self, frame: Mfn, word: usize, value: u64) -> u64;
+
+    /// Sets bits of one word and returns what it was, as one atomic step.
+    fn fetch_or(&mut self, frame: Mfn, word: usize, bits: u64) -> u64;
+
+    /// Keeps only `bits` of one word and returns what it was, as one atomic step.
+    fn fetch_and(&mut self, frame: Mfn, word: usize, bits: u64) -> u64;
+
+    /// Fills a frame with zeros.
+    fn zero(&mut self, frame: Mfn);
+
+    /// Copies bytes of the hypervisor's into a frame, from byte `offset` on.
+    fn copy_in(&mut self, frame: Mfn, offset: usize, bytes: &[u8]);
+
+    /// The canonical entry of a root's slot in the hypervisor's range.
+    fn root_entry(&self, slot: usize) -> u64;
+
+    /// Translates through this root from now on; `None` is the hypervisor's own. Flushes
+    /// every guest translation of this processor.
+    fn load_root(&mut self, root: Option<Mfn>);
+
+    /// Flushes every guest translation of this processor.
+    fn flush_all(&mut self);
+
+    /// Flushes the translation of one page of the current address space.
+    fn flush_page(&mut self, address: VirtAddr);
+
+    /// The architecture's counter.
+    fn now(&self) -> u64;
+
+    /// Asks for one interrupt when the counter reaches `deadline`; `u64::MAX` for none.
+    fn set_alarm(&mut self, deadline: u64);
+
+    /// Sends bytes of a domain's stream to its operator.
+    fn console_write(&mut self, domain: DomainId, stream: Stream, bytes: &[u8]);
+}

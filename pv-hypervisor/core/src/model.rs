@@ -1,0 +1,305 @@
+//! A machine in memory, for tests: frames with old content in them, a translation cache that
+//! forgets only what it is told to forget, a clock that the test turns.
+//!
+//! The cache is as unhelpful as hardware may be: it keeps every translation and every table
+//! that it has walked through, and uses them as long as nothing flushes them. So a missing
+//! flush in the core shows as an access that still works.
+
+use crate::domain::Slot;
+use crate::format::{Entry, Format};
+use crate::frame::{Frame, Type};
+use crate::machine::{FRAME_WORDS, Machine};
+use crate::platform::Platform;
+use crate::state::State;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+use hypercall_abi::addr::{Level, Vpn};
+use hypercall_abi::calls::console_write::Stream;
+use hypercall_abi::{DomainId, Mfn, VirtAddr};
+
+/// What the root slots of the hypervisor hold in the model: no frame has this number.
+const ROOT_ENTRY: u64 = 0xb1ff << 40;
+
+/// A machine in memory.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ModelMachine<F: Format> {
+    frames: BTreeMap<Mfn, Vec<u64>>,
+    root: Option<Mfn>,
+    leaves: BTreeMap<(Mfn, Vpn), Cached>,
+    tables: BTreeMap<(Mfn, Level, u64), Mfn>,
+    clock: u64,
+    /// Counter value at which the alarm is due; `u64::MAX` for never.
+    pub alarm: u64,
+    /// What domains wrote, in order.
+    pub console: Vec<(DomainId, Stream, Vec<u8>)>,
+    /// Full flushes so far, root loads included.
+    pub flushes: u64,
+    format: PhantomData<F>,
+}
+
+/// A cached translation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Cached {
+    frame: Mfn,
+    writable: bool,
+}
+
+/// What an access does.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Access {
+    /// Reads a word.
+    Read,
+    /// Writes a word.
+    Write(u64),
+}
+
+/// An access that the page tables do not permit.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Fault;
+
+impl<F: Format> Default for ModelMachine<F> {
+    fn default() -> Self {
+        ModelMachine {
+            frames: BTreeMap::new(),
+            root: None,
+            leaves: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            clock: 1,
+            alarm: u64::MAX,
+            console: Vec::new(),
+            flushes: 0,
+            format: PhantomData,
+        }
+    }
+}
+
+impl<F: Format> ModelMachine<F> {
+    /// What a word holds before anyone wrote it: never zero, so that a scrub that was left
+    /// out shows.
+    fn stale(frame: Mfn, word: usize) -> u64 {
+        0xa5a5_0000_0000_0000 | frame.0 << 12 | word as u64
+    }
+
+    fn words(&mut self, frame: Mfn) -> &mut Vec<u64> {
+        let fresh = || (0..FRAME_WORDS).map(|word| Self::stale(frame, word)).collect();
+        self.frames.entry(frame).or_insert_with(fresh)
+    }
+
+    /// Lets time pass.
+    pub fn advance(&mut self, ticks: u64) {
+        self.clock += ticks;
+    }
+
+    /// The word at an address, as the processor would reach it: through what it has cached if
+    /// it has, else by walking the tables, which it then caches.
+    ///
+    /// # Errors
+    /// [`Fault`] when the translation does not permit the access.
+    pub fn access(&mut self, address: VirtAddr, access: Access) -> Result<u64, Fault> {
+        let root = self.root.ok_or(Fault)?;
+        if address.0 >= F::GUEST_END {
+            return Err(Fault);
+        }
+        let key = (root, address.page());
+        let cached = match self.leaves.get(&key) {
+            Some(cached) => *cached,
+            None => {
+                let found = self.walk(root, address)?;
+                self.leaves.insert(key, found);
+                found
+            }
+        };
+        let word = (address.0 as usize % 4096) / 8;
+        match access {
+            Access::Read => Ok(self.read(cached.frame, word)),
+            Access::Write(value) if cached.writable => {
+                self.write(cached.frame, word, value);
+                Ok(value)
+            }
+            Access::Write(_) => Err(Fault),
+        }
+    }
+
+    fn walk(&mut self, root: Mfn, address: VirtAddr) -> Result<Cached, Fault> {
+        let mut table = root;
+        let mut level = F::ROOT;
+        while let Some(below) = level.below() {
+            let prefix = address.0 >> (12 + F::INDEX_BITS * (u32::from(level.number()) - 1));
+            table = match self.tables.get(&(root, level, prefix)) {
+                Some(cached) => *cached,
+                None => {
+                    let value = self.read(table, F::index(address, level));
+                    let Ok(Entry::Table(next)) = F::decode(value, level) else { return Err(Fault) };
+                    self.tables.insert((root, level, prefix), next);
+                    next
+                }
+            };
+            level = below;
+        }
+        match F::decode(self.read(table, F::index(address, level)), level) {
+            Ok(Entry::Leaf(leaf)) => Ok(Cached { frame: leaf.frame, writable: leaf.writable }),
+            _ => Err(Fault),
+        }
+    }
+
+    /// Whether a frame holds nothing but zeros.
+    pub fn is_zero(&self, frame: Mfn) -> bool {
+        (0..FRAME_WORDS).all(|word| self.read(frame, word) == 0)
+    }
+
+    /// I16: whether everything that is cached is harmless, whoever's address space it is. A
+    /// translation that is merely out of date is; one that lets a domain reach a frame that
+    /// is not its own any more, or write what is a page table, is not.
+    ///
+    /// # Errors
+    /// The frame and what is wrong with it.
+    pub fn audit_translations<P: Platform>(
+        &self,
+        state: &State<P>,
+    ) -> Result<(), (Mfn, &'static str)> {
+        for ((root, _), cached) in &self.leaves {
+            let domain = owner(state, *root);
+            let reached = (cached.frame, cached.writable);
+            self.audit_leaf(state, domain, reached).map_err(|what| (cached.frame, what))?;
+        }
+        for table in self.tables.values() {
+            match state.frames.get(*table) {
+                Ok(Frame::Owned(owned)) => match owned.kind {
+                    Type::Table(_) | Type::WasTable => {}
+                    _ => return Err((*table, "walked as a table, and is none")),
+                },
+                Ok(Frame::Dirty { .. }) => {}
+                _ => return Err((*table, "walked as a table, and is free")),
+            }
+        }
+        Ok(())
+    }
+
+    fn audit_leaf<P: Platform>(
+        &self,
+        state: &State<P>,
+        domain: Option<Slot>,
+        (frame, writable): (Mfn, bool),
+    ) -> Result<(), &'static str> {
+        let owned = match state.frames.get(frame) {
+            Ok(Frame::Owned(owned)) => owned,
+            // Unmapped and not flushed yet: it is handed out only after the flush.
+            Ok(Frame::Dirty { .. }) => return Ok(()),
+            _ => return Err("cached, and free"),
+        };
+        if writable && matches!(owned.kind, Type::Table(_)) {
+            return Err("cached writable, and a page table");
+        }
+        let Some(slot) = domain else { return Ok(()) };
+        let domain = state.domain(slot);
+        let by_handle = domain.handles.iter().any(|(_, handle)| handle.frame == frame);
+        if owned.owner == domain.id || by_handle {
+            Ok(())
+        } else {
+            Err("cached, and another domain's")
+        }
+    }
+}
+
+impl<P: Platform> State<P> {
+    /// Gives the processor to a vCPU, whose turn the scheduler then believes it is.
+    ///
+    /// # Panics
+    /// When the vCPU is not runnable.
+    pub fn switch_to<M: Machine>(&mut self, machine: &mut M, slot: Slot) {
+        for _ in 0..=crate::domain::MAX_DOMAINS {
+            if self.scheduler.current() == Some(slot) {
+                return;
+            }
+            self.scheduler.end_slice();
+            let _ = self.schedule(machine);
+        }
+        panic!("{slot:?} is not runnable");
+    }
+}
+
+fn owner<P: Platform>(state: &State<P>, root: Mfn) -> Option<Slot> {
+    match state.frames.get(root) {
+        Ok(Frame::Owned(owned)) => {
+            let slot = Slot::of(owned.owner)?;
+            state.domains().find(|(found, _)| *found == slot).map(|_| slot)
+        }
+        _ => None,
+    }
+}
+
+impl<F: Format> Machine for ModelMachine<F> {
+    fn read(&self, frame: Mfn, word: usize) -> u64 {
+        self.frames.get(&frame).map_or_else(|| Self::stale(frame, word), |words| words[word])
+    }
+
+    fn write(&mut self, frame: Mfn, word: usize, value: u64) {
+        self.words(frame)[word] = value;
+    }
+
+    fn exchange(&mut self, frame: Mfn, word: usize, value: u64) -> u64 {
+        core::mem::replace(&mut self.words(frame)[word], value)
+    }
+
+    fn fetch_or(&mut self, frame: Mfn, word: usize, bits: u64) -> u64 {
+        let old = self.words(frame)[word];
+        self.words(frame)[word] = old | bits;
+        old
+    }
+
+    fn fetch_and(&mut self, frame: Mfn, word: usize, bits: u64) -> u64 {
+        let old = self.words(frame)[word];
+        self.words(frame)[word] = old & bits;
+        old
+    }
+
+    fn zero(&mut self, frame: Mfn) {
+        self.words(frame).fill(0);
+    }
+
+    fn copy_in(&mut self, frame: Mfn, offset: usize, bytes: &[u8]) {
+        for (at, byte) in bytes.iter().enumerate().map(|(index, byte)| (offset + index, byte)) {
+            let shift = at % 8 * 8;
+            let word = &mut self.words(frame)[at / 8];
+            *word = *word & !(0xff << shift) | u64::from(*byte) << shift;
+        }
+    }
+
+    fn root_entry(&self, slot: usize) -> u64 {
+        ROOT_ENTRY | slot as u64
+    }
+
+    fn load_root(&mut self, root: Option<Mfn>) {
+        self.root = root;
+        self.flush_all();
+    }
+
+    fn flush_all(&mut self) {
+        self.leaves.clear();
+        self.tables.clear();
+        self.flushes += 1;
+    }
+
+    fn flush_page(&mut self, address: VirtAddr) {
+        let Some(root) = self.root else { return };
+        self.leaves.remove(&(root, address.page()));
+        // As the manuals say, the tables on the way are forgotten with the page.
+        self.tables.retain(|(table_root, level, prefix), _| {
+            let shift = 12 + F::INDEX_BITS * (u32::from(level.number()) - 1);
+            *table_root != root || address.0 >> shift != *prefix
+        });
+    }
+
+    fn now(&self) -> u64 {
+        self.clock
+    }
+
+    fn set_alarm(&mut self, deadline: u64) {
+        self.alarm = deadline;
+    }
+
+    fn console_write(&mut self, domain: DomainId, stream: Stream, bytes: &[u8]) {
+        self.console.push((domain, stream, bytes.to_vec()));
+    }
+}

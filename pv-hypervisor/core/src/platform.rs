@@ -1,0 +1,312 @@
+//! What differs between processors, as data: the page-table format and the registers.
+
+use crate::format::{Format, Sv39, Sv48, Toy};
+use hypercall_abi::calls::Args;
+use hypercall_abi::registers::{Riscv64Registers, X86_64Registers};
+use hypercall_abi::{Error, Status};
+use zerocopy::{FromZeros, IntoBytes};
+
+/// A processor: its page-table format and its registers.
+pub trait Platform: Clone + PartialEq + Eq + core::hash::Hash + core::fmt::Debug {
+    /// Its page-table format.
+    type Format: Format;
+    /// Its registers.
+    type Registers: Registers;
+}
+
+/// The registers of a vCPU, as words that a trap frame holds.
+pub trait Registers:
+    Clone + PartialEq + Eq + core::hash::Hash + core::fmt::Debug + Default
+{
+    /// Words of eight bytes.
+    const WORDS: usize;
+
+    /// The words as the guest may see them: without what the entry code left in the fields
+    /// that the interface reserves.
+    fn write_words(&self, write: impl FnMut(usize, u64));
+
+    /// The registers of a trap frame's words.
+    fn from_words(read: impl FnMut(usize) -> u64) -> Self;
+
+    /// The call number.
+    fn number(&self) -> u64;
+
+    /// The arguments of a call.
+    fn args(&self) -> Args;
+
+    /// Returns from a call.
+    fn set_result(&mut self, status: Status, value: u64);
+
+    /// The program counter.
+    fn pc(&self) -> u64;
+
+    /// Sets the program counter.
+    fn set_pc(&mut self, pc: u64);
+
+    /// The stack pointer.
+    fn sp(&self) -> u64;
+
+    /// Sets the stack pointer.
+    fn set_sp(&mut self, sp: u64);
+
+    /// Puts the program counter behind the instruction that made a call.
+    fn step_over_call(&mut self);
+
+    /// Makes values that came from the guest safe to load: privileged flags are forced.
+    ///
+    /// # Errors
+    /// [`Error::BadTrapFrame`] when some register cannot be loaded at all.
+    fn sanitise(&mut self) -> Result<(), Error>;
+
+    /// The registers of a guest that starts: program counter, stack, one argument.
+    fn start(pc: u64, sp: u64, argument: u64) -> Self;
+}
+
+/// x86-64.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct X86_64;
+
+/// riscv64 with three levels.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Riscv64Sv39;
+
+/// riscv64 with four levels.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Riscv64Sv48;
+
+/// Toy page tables, for model checking.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ToyPlatform;
+
+impl Platform for X86_64 {
+    type Format = crate::format::X86_64;
+    type Registers = X86_64Registers;
+}
+
+impl Platform for Riscv64Sv39 {
+    type Format = Sv39;
+    type Registers = Riscv64Registers;
+}
+
+impl Platform for Riscv64Sv48 {
+    type Format = Sv48;
+    type Registers = Riscv64Registers;
+}
+
+impl Platform for ToyPlatform {
+    type Format = Toy;
+    type Registers = Riscv64Registers;
+}
+
+/// Flags that a guest may set: CF, PF, AF, ZF, SF, TF, DF, OF, AC, ID.
+const RFLAGS_GUEST: u64 = 0x0024_0dd5;
+/// Flags that are always set for a guest: the reserved bit 1, and IF, so that interrupts
+/// reach the hypervisor.
+const RFLAGS_FORCED: u64 = 0x202;
+
+impl Registers for X86_64Registers {
+    const WORDS: usize = 24;
+
+    #[inline(always)]
+    fn write_words(&self, mut write: impl FnMut(usize, u64)) {
+        let mut visible = *self;
+        visible.reserved_vector = 0;
+        visible.reserved_error = 0;
+        visible.cs = 0;
+        visible.ss = 0;
+        let words: [u64; 24] = zerocopy::transmute!(visible);
+        for (index, word) in words.into_iter().enumerate() {
+            write(index, word);
+        }
+    }
+
+    #[inline(always)]
+    fn from_words(mut read: impl FnMut(usize) -> u64) -> Self {
+        let mut words = [0u64; 24];
+        for (index, word) in words.iter_mut().enumerate() {
+            *word = read(index);
+        }
+        zerocopy::transmute!(words)
+    }
+
+    #[inline(always)]
+    fn number(&self) -> u64 {
+        self.rax
+    }
+
+    #[inline(always)]
+    fn args(&self) -> Args {
+        [self.rdi, self.rsi, self.rdx, self.r10, self.r8, self.r9]
+    }
+
+    #[inline(always)]
+    fn set_result(&mut self, status: Status, value: u64) {
+        self.rax = status.0;
+        self.rdx = value;
+    }
+
+    #[inline(always)]
+    fn pc(&self) -> u64 {
+        self.rip
+    }
+
+    #[inline(always)]
+    fn set_pc(&mut self, pc: u64) {
+        self.rip = pc;
+    }
+
+    #[inline(always)]
+    fn sp(&self) -> u64 {
+        self.rsp
+    }
+
+    #[inline(always)]
+    fn set_sp(&mut self, sp: u64) {
+        self.rsp = sp;
+    }
+
+    #[inline(always)]
+    fn step_over_call(&mut self) {}
+
+    #[inline(always)]
+    fn sanitise(&mut self) -> Result<(), Error> {
+        // Loading a base that is not canonical faults in the hypervisor.
+        let canonical = |base: u64| (base as i64) << 16 >> 16 == base as i64;
+        if !canonical(self.fs_base) || !canonical(self.gs_base) {
+            return Err(Error::BadTrapFrame);
+        }
+        self.rflags = self.rflags & RFLAGS_GUEST | RFLAGS_FORCED;
+        Ok(())
+    }
+
+    fn start(pc: u64, sp: u64, argument: u64) -> Self {
+        X86_64Registers {
+            rip: pc,
+            rsp: sp,
+            rdi: argument,
+            rflags: RFLAGS_FORCED,
+            ..X86_64Registers::new_zeroed()
+        }
+    }
+}
+
+impl Registers for Riscv64Registers {
+    const WORDS: usize = 32;
+
+    #[inline(always)]
+    fn write_words(&self, mut write: impl FnMut(usize, u64)) {
+        let words: [u64; 32] = zerocopy::transmute!(*self);
+        for (index, word) in words.into_iter().enumerate() {
+            write(index, word);
+        }
+    }
+
+    #[inline(always)]
+    fn from_words(mut read: impl FnMut(usize) -> u64) -> Self {
+        let mut registers = Riscv64Registers::new_zeroed();
+        for (index, bytes) in registers.as_mut_bytes().chunks_exact_mut(8).enumerate() {
+            bytes.copy_from_slice(&read(index).to_ne_bytes());
+        }
+        registers
+    }
+
+    #[inline(always)]
+    fn number(&self) -> u64 {
+        self.a7
+    }
+
+    #[inline(always)]
+    fn args(&self) -> Args {
+        [self.a0, self.a1, self.a2, self.a3, self.a4, self.a5]
+    }
+
+    #[inline(always)]
+    fn set_result(&mut self, status: Status, value: u64) {
+        self.a0 = status.0;
+        self.a1 = value;
+    }
+
+    #[inline(always)]
+    fn pc(&self) -> u64 {
+        self.pc
+    }
+
+    #[inline(always)]
+    fn set_pc(&mut self, pc: u64) {
+        self.pc = pc;
+    }
+
+    #[inline(always)]
+    fn sp(&self) -> u64 {
+        self.sp
+    }
+
+    #[inline(always)]
+    fn set_sp(&mut self, sp: u64) {
+        self.sp = sp;
+    }
+
+    #[inline(always)]
+    fn step_over_call(&mut self) {
+        // `ecall` has no compressed form.
+        self.pc = self.pc.wrapping_add(4);
+    }
+
+    #[inline(always)]
+    fn sanitise(&mut self) -> Result<(), Error> {
+        // The processor ignores bit 0 of sepc on return; what is recorded must agree.
+        self.pc &= !1;
+        Ok(())
+    }
+
+    fn start(pc: u64, sp: u64, argument: u64) -> Self {
+        Riscv64Registers { pc, sp, a0: argument, ..Riscv64Registers::new_zeroed() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_cannot_raise_its_privilege_through_flags() {
+        let mut registers = X86_64Registers { rflags: u64::MAX, ..Default::default() };
+        registers.sanitise().unwrap();
+        // IOPL (12, 13), NT (14), RF (16), VM (17), VIF (19), VIP (20) are gone.
+        assert_eq!(registers.rflags & 0x001b_7000, 0);
+        assert_eq!(registers.rflags & 0x200, 0x200);
+        registers.rflags = 0;
+        registers.sanitise().unwrap();
+        assert_eq!(registers.rflags, RFLAGS_FORCED);
+    }
+
+    #[test]
+    fn a_base_that_is_not_canonical_is_refused() {
+        for base in [0x8000_0000_0000, 0xffff_7fff_ffff_ffff] {
+            let mut registers = X86_64Registers { gs_base: base, ..Default::default() };
+            assert_eq!(registers.sanitise(), Err(Error::BadTrapFrame));
+        }
+    }
+
+    #[test]
+    fn reserved_fields_never_reach_the_guest() {
+        let registers = X86_64Registers {
+            reserved_vector: 1,
+            reserved_error: 2,
+            cs: 3,
+            ss: 4,
+            ..Default::default()
+        };
+        registers.write_words(|_, word| assert_eq!(word, 0));
+    }
+
+    #[test]
+    fn words_round_trip() {
+        let registers = Riscv64Registers { ra: 1, t6: 31, pc: 0x1000, ..Default::default() };
+        let mut words = [0; 32];
+        registers.write_words(|index, word| words[index] = word);
+        assert_eq!(words[0], 1);
+        assert_eq!(words[31], 0x1000);
+        assert_eq!(Riscv64Registers::from_words(|index| words[index]), registers);
+    }
+}

@@ -1,0 +1,179 @@
+//! What one page-table entry refers to: taking the references of a new entry, dropping those
+//! of an old one, and finding the entry that an address uses.
+
+use super::Walk;
+use crate::domain::Slot;
+use crate::format::{Entry, Format, Leaf};
+use crate::frame::{COUNT_MAX, Frame, LastReference, Type};
+use crate::machine::Machine;
+use crate::platform::Platform;
+use crate::state::State;
+use hypercall_abi::addr::Level;
+use hypercall_abi::calls::grant_share::Access;
+use hypercall_abi::calls::pte_update::{Space, Target};
+use hypercall_abi::{Error, Mfn, VirtAddr};
+
+/// An entry of a validated table of the calling domain.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Place {
+    pub(crate) table: Mfn,
+    pub(crate) index: usize,
+    pub(crate) level: Level,
+}
+
+impl<P: Platform> State<P> {
+    /// Takes the references of a leaf entry, or says why the domain may not map the frame.
+    #[inline(always)]
+    pub(crate) fn acquire_leaf<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        leaf: Leaf,
+    ) -> Result<(), Error> {
+        let domain = self.domain(slot).id;
+        let Frame::Owned(owned) = self.frames.get(leaf.frame)? else {
+            return Err(Error::NotOwner);
+        };
+        let (owner, epoch, was_table) = (owned.owner, owned.epoch, owned.kind == Type::WasTable);
+        let writable = owned.check_writable();
+        let reference = owned.check_reference();
+        if owner != domain {
+            // A foreign frame is named through a live handle or not at all.
+            let handle = self.domain_mut(slot).handles.of_frame(leaf.frame);
+            let handle = handle.ok_or(Error::NotOwner)?;
+            if leaf.writable && handle.access != Access::ReadWrite {
+                return Err(Error::ReadOnlyGrant);
+            }
+            if handle.entries >= COUNT_MAX {
+                return Err(Error::CountOverflow);
+            }
+            if leaf.writable {
+                writable.map(|_| ())?
+            } else {
+                reference?
+            }
+            handle.entries += 1;
+        } else if leaf.writable {
+            writable?;
+        } else {
+            reference?;
+        }
+        if leaf.writable {
+            if was_table {
+                self.tlb.flush_since(machine, epoch);
+            }
+            self.frames.held(leaf.frame).add_writable();
+        } else {
+            self.frames.held(leaf.frame).add_reference();
+        }
+        Ok(())
+    }
+
+    /// Drops the references of a leaf entry.
+    #[inline(always)]
+    pub(crate) fn release_leaf(&mut self, slot: Slot, leaf: Leaf) {
+        let now = self.tlb.now();
+        let frame = self.frames.held(leaf.frame);
+        if leaf.writable {
+            frame.drop_writable(now);
+        } else {
+            frame.drop_reference(now);
+        }
+        let owner = frame.owner;
+        if owner != self.domain(slot).id
+            && let Some(handle) = self.domain_mut(slot).handles.of_frame(leaf.frame)
+        {
+            handle.entries -= 1;
+        }
+    }
+
+    /// Drops the reference that an entry (a root, a pin) has to a table of `level`. When it
+    /// was the last, the walk that takes the table apart.
+    #[inline(always)]
+    pub(crate) fn release_table(&mut self, table: Mfn, level: Level) -> Option<Walk> {
+        let now = self.tlb.now();
+        match self.frames.held(table).drop_table(now) {
+            LastReference::No => None,
+            LastReference::Yes => Some(Walk::demotion(table, level, P::Format::ENTRIES)),
+        }
+    }
+
+    /// Drops what an old entry of a table of `level` referred to.
+    #[inline(always)]
+    pub(crate) fn release_entry(&mut self, slot: Slot, value: u64, level: Level) -> Option<Walk> {
+        match P::Format::decode(value, level) {
+            Ok(Entry::Leaf(leaf)) => {
+                self.release_leaf(slot, leaf);
+                None
+            }
+            Ok(Entry::Table(child)) => {
+                // A validated entry above level 1 names a table of the level below.
+                let below = level.below()?;
+                self.release_table(child, below)
+            }
+            Ok(Entry::Absent) | Err(_) => None,
+        }
+    }
+
+    /// The entry that an update means, of a validated table that the domain owns.
+    #[inline(always)]
+    pub(crate) fn place(
+        &self,
+        machine: &impl Machine,
+        slot: Slot,
+        target: Target,
+    ) -> Result<Place, Error> {
+        match target {
+            Target::Entry { table, index } => {
+                let owned = self.frames.owned_by(table, self.domain(slot).id)?;
+                let Type::Table(level) = owned.kind else { return Err(Error::NotTable) };
+                if !owned.hold.is_valid() {
+                    return Err(Error::Busy);
+                }
+                let index = usize::from(index);
+                if index >= P::Format::ENTRIES {
+                    return Err(Error::BadArgument);
+                }
+                if level == P::Format::ROOT && index >= P::Format::FIRST_RESERVED_SLOT {
+                    return Err(Error::HypervisorRange);
+                }
+                Ok(Place { table, index, level })
+            }
+            Target::Page { space, address, .. } => {
+                let vcpu = self.vcpu(slot);
+                let root = match space {
+                    Space::Kernel => vcpu.kernel_root,
+                    Space::User => vcpu.user_root,
+                };
+                self.leaf_place(machine, root.ok_or(Error::NotRegistered)?, address)
+            }
+        }
+    }
+
+    /// The level-1 entry that maps a page below `root`. The tables on the way are validated,
+    /// so that what their entries say can be believed; they are read through the machine's
+    /// map of frames, never through the guest's own addresses (XSA-286).
+    fn leaf_place(
+        &self,
+        machine: &impl Machine,
+        root: Mfn,
+        address: VirtAddr,
+    ) -> Result<Place, Error> {
+        if address.0 >= P::Format::GUEST_END {
+            return Err(Error::HypervisorRange);
+        }
+        let mut place = Place {
+            table: root,
+            index: P::Format::index(address, P::Format::ROOT),
+            level: P::Format::ROOT,
+        };
+        while let Some(below) = place.level.below() {
+            let value = machine.read(place.table, place.index);
+            let Ok(Entry::Table(table)) = P::Format::decode(value, place.level) else {
+                return Err(Error::NotMapped);
+            };
+            place = Place { table, index: P::Format::index(address, below), level: below };
+        }
+        Ok(place)
+    }
+}

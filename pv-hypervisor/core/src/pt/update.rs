@@ -1,0 +1,254 @@
+//! Updates of page-table entries: the only way by which a validated table changes.
+//!
+//! For each update: take the references of the new entry, exchange it for the old one, drop
+//! the references of the old one. Taking and dropping may walk a tree and be continued; a new
+//! entry is in the table only once everything below it is validated.
+
+use super::entry::Place;
+use super::{Progress, Walk};
+use crate::budget::Budget;
+use crate::domain::Slot;
+use crate::format::{Entry, Format};
+use crate::frame::Type;
+use crate::machine::Machine;
+use crate::platform::Platform;
+use crate::state::State;
+use hypercall_abi::calls::pte_update::{Target, TargetBits, Update};
+use hypercall_abi::{Error, Mfn, VirtAddr};
+
+/// Cost of an update that walks nothing.
+const UPDATE: u32 = 32;
+
+/// A list of updates that may be in the middle of one.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct UpdateWork {
+    source: Source,
+    count: u64,
+    done: u64,
+    phase: Phase,
+    pub(crate) then: Then,
+}
+
+/// Where the updates come from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Source {
+    /// The registers.
+    One(Update),
+    /// The argument frame.
+    Arguments(Mfn),
+}
+
+/// What comes after the last update.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Then {
+    /// The call returns.
+    Return,
+    /// The trap returns.
+    TrapReturn,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Phase {
+    /// Between two updates.
+    Ready,
+    /// The new entry names a table that is being validated. The table that the entry goes
+    /// into is held meanwhile, by a reference of the work's own.
+    Promoting { walk: Walk, place: Place, value: u64 },
+    /// Tables whose last reference went are being taken apart, one walk after the other.
+    Demoting { walk: Walk, next: Option<Walk>, result: Result<(), Error> },
+    /// The update is refused and everything is undone.
+    Refused(Error),
+}
+
+impl UpdateWork {
+    pub(crate) fn new(source: Source, count: u64, then: Then) -> UpdateWork {
+        UpdateWork { source, count, done: 0, phase: Phase::Ready, then }
+    }
+
+    /// Updates that took effect.
+    pub(crate) fn done(&self) -> u64 {
+        self.done
+    }
+
+    /// The walk that the work is in the middle of.
+    pub(crate) fn walk(&self) -> Option<&Walk> {
+        match &self.phase {
+            Phase::Ready | Phase::Refused(_) => None,
+            Phase::Promoting { walk, .. } | Phase::Demoting { walk, .. } => Some(walk),
+        }
+    }
+
+    /// A second walk that waits for the first.
+    pub(crate) fn next_walk(&self) -> Option<&Walk> {
+        match &self.phase {
+            Phase::Demoting { next, .. } => next.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The table that the work holds a reference of its own to.
+    pub(crate) fn held_table(&self) -> Option<Mfn> {
+        match &self.phase {
+            Phase::Promoting { place, .. } => Some(place.table),
+            Phase::Ready | Phase::Demoting { .. } | Phase::Refused(_) => None,
+        }
+    }
+}
+
+impl Source {
+    /// Copies one update, once.
+    #[inline(always)]
+    fn fetch(self, machine: &impl Machine, index: u64) -> Update {
+        match self {
+            Source::One(update) => update,
+            Source::Arguments(frame) => {
+                let word = index as usize * 2;
+                Update {
+                    target: TargetBits(machine.read(frame, word)),
+                    value: machine.read(frame, word + 1),
+                }
+            }
+        }
+    }
+}
+
+impl<P: Platform> State<P> {
+    /// Goes on with a list of updates until it is done, refused, or the budget is spent.
+    pub(crate) fn update_entries<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        work: &mut UpdateWork,
+        budget: &mut Budget,
+    ) -> Progress {
+        loop {
+            match &mut work.phase {
+                Phase::Ready => {
+                    if work.done == work.count {
+                        return Progress::Done(Ok(()));
+                    }
+                    if !budget.spend(UPDATE) {
+                        return Progress::More;
+                    }
+                    let update = work.source.fetch(machine, work.done);
+                    match self.update_entry(machine, slot, update) {
+                        Err(error) => return Progress::Done(Err(error)),
+                        Ok(phase @ Phase::Promoting { .. }) => work.phase = phase,
+                        Ok(Phase::Ready) => work.done += 1,
+                        Ok(phase) => {
+                            work.done += 1;
+                            work.phase = phase;
+                        }
+                    }
+                }
+                Phase::Promoting { walk, place, value } => {
+                    let (place, value) = (*place, *value);
+                    let Progress::Done(result) = self.walk(machine, slot, walk, budget) else {
+                        return Progress::More;
+                    };
+                    work.done += u64::from(result.is_ok());
+                    work.phase = self.end_promotion(machine, slot, place, value, result);
+                }
+                Phase::Demoting { walk, next, result } => {
+                    let Progress::Done(_) = self.walk(machine, slot, walk, budget) else {
+                        return Progress::More;
+                    };
+                    work.phase = match (next.take(), *result) {
+                        (Some(walk), result) => Phase::Demoting { walk, next: None, result },
+                        (None, Ok(())) => Phase::Ready,
+                        (None, Err(error)) => Phase::Refused(error),
+                    };
+                }
+                Phase::Refused(error) => return Progress::Done(Err(*error)),
+            }
+        }
+    }
+
+    /// Turns work round whose domain ends: what is being validated is given back, and no
+    /// further update is made. [`update_entries`](Self::update_entries) finishes it.
+    pub(crate) fn cancel_updates(&mut self, work: &mut UpdateWork) {
+        work.count = work.done;
+        if let Phase::Promoting { walk, .. } = &mut work.phase {
+            self.turn_round(walk, Error::NoDomain);
+        }
+    }
+
+    /// One update: done, or the walk that it needs before or after.
+    #[inline(always)]
+    fn update_entry<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        update: Update,
+    ) -> Result<Phase, Error> {
+        let target = update.target.decode()?;
+        let place = self.place(machine, slot, target)?;
+        let entry = P::Format::decode(update.value, place.level).map_err(|_| Error::BadEntry)?;
+        match entry {
+            Entry::Absent => {}
+            Entry::Leaf(leaf) => self.acquire_leaf(machine, slot, leaf)?,
+            Entry::Table(child) => {
+                let below = place.level.below().ok_or(Error::BadEntry)?;
+                self.frames.owned(place.table)?.check_reference()?;
+                if let Some(walk) = self.acquire_table(machine, slot, child, below)? {
+                    self.frames.held(place.table).add_table();
+                    return Ok(Phase::Promoting { walk, place, value: update.value });
+                }
+            }
+        }
+        let demotion = self.commit_entry(machine, slot, place, update.value);
+        if let Target::Page { address, flush: true, .. } = target {
+            self.flush_entry(machine, address);
+        }
+        Ok(match demotion {
+            None => Phase::Ready,
+            Some(walk) => Phase::Demoting { walk, next: None, result: Ok(()) },
+        })
+    }
+
+    #[inline(always)]
+    fn flush_entry<M: Machine>(&mut self, machine: &mut M, address: VirtAddr) {
+        self.tlb.flush_page(machine, address);
+    }
+
+    /// Writes the entry, whose references are held, and drops those of the one before it.
+    #[inline(always)]
+    fn commit_entry<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        place: Place,
+        value: u64,
+    ) -> Option<Walk> {
+        let old = machine.exchange(place.table, place.index, value);
+        self.release_entry(slot, old, place.level)
+    }
+
+    /// After the walk of a new entry's table: the entry is written if the walk succeeded and
+    /// the table it goes into is still one, and the work's own reference to that goes.
+    fn end_promotion<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        place: Place,
+        value: u64,
+        result: Result<(), Error>,
+    ) -> Phase {
+        let demotion = match result {
+            Ok(()) => self.commit_entry(machine, slot, place, value),
+            Err(_) => None,
+        };
+        // The table was held as a validated one, so its level is what it was.
+        debug_assert_eq!(self.frames.held(place.table).kind, Type::Table(place.level));
+        let table = self.release_table(place.table, place.level);
+        let (first, next) = match (demotion, table) {
+            (None, second) => (second, None),
+            both => both,
+        };
+        match (first, result) {
+            (Some(walk), result) => Phase::Demoting { walk, next, result },
+            (None, Ok(())) => Phase::Ready,
+            (None, Err(error)) => Phase::Refused(error),
+        }
+    }
+}

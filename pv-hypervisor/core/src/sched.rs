@@ -1,0 +1,259 @@
+//! Which vCPU runs: round robin, one slice each, the timer's deadlines, and the background
+//! work that is done between slices.
+
+use crate::domain::{EndReason, MAX_DOMAINS, Slot};
+use crate::event;
+use crate::machine::Machine;
+use crate::platform::{Platform, Registers};
+use crate::state::State;
+use crate::vcpu::RunState;
+use alloc::collections::VecDeque;
+use hypercall_abi::Port;
+
+/// Dirty frames that one pass scrubs while nothing else is to be done.
+const IDLE_SCRUBS: usize = 16;
+
+/// What the processor is to do next.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Next {
+    /// Run this vCPU: [`State::resume`] it.
+    Run(Slot),
+    /// Nothing is runnable: wait for an interrupt.
+    Idle,
+    /// No domain is left, and everything they had has been taken back.
+    Finished,
+}
+
+/// The run queue.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Scheduler {
+    queue: VecDeque<Slot>,
+    current: Option<Slot>,
+    slice_end: u64,
+    slice_ticks: u64,
+    started: u64,
+    alarm: u64,
+}
+
+impl Scheduler {
+    pub(crate) fn new(slice_ticks: u64) -> Option<Scheduler> {
+        let mut queue = VecDeque::new();
+        queue.try_reserve_exact(MAX_DOMAINS).ok()?;
+        let slice_ticks = slice_ticks.max(1);
+        Some(Scheduler {
+            queue,
+            current: None,
+            slice_end: 0,
+            slice_ticks,
+            started: 0,
+            alarm: u64::MAX,
+        })
+    }
+
+    /// The vCPU that has the processor.
+    pub fn current(&self) -> Option<Slot> {
+        self.current
+    }
+
+    /// vCPUs that wait for the processor, in the order of their turns.
+    pub fn waiting(&self) -> impl Iterator<Item = Slot> {
+        self.queue.iter().copied()
+    }
+
+    pub(crate) fn enqueue(&mut self, slot: Slot) {
+        if self.current != Some(slot) && !self.queue.contains(&slot) {
+            self.queue.push_back(slot);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, slot: Slot) {
+        self.queue.retain(|waiting| *waiting != slot);
+    }
+
+    /// Ends the current slice now.
+    pub(crate) fn end_slice(&mut self) {
+        self.slice_end = 0;
+    }
+}
+
+impl<P: Platform> State<P> {
+    /// Chooses what the processor does next, after a bounded piece of background work.
+    pub fn schedule<M: Machine>(&mut self, machine: &mut M) -> Next {
+        let busy = self.teardown_step(machine);
+        let now = machine.now();
+        self.expire_timers(machine, now);
+        self.leave_current(machine, now);
+        if self.scheduler.current.is_none() {
+            while let Some(slot) = self.scheduler.queue.pop_front() {
+                if self.is_runnable(slot) {
+                    self.scheduler.current = Some(slot);
+                    self.scheduler.slice_end = now.saturating_add(self.scheduler.slice_ticks);
+                    self.scheduler.started = now;
+                    break;
+                }
+            }
+        }
+        let next = match self.scheduler.current {
+            Some(slot) => {
+                let root = self.vcpu(slot).root();
+                self.tlb.load_root(machine, root);
+                Next::Run(slot)
+            }
+            None => {
+                self.tlb.load_root(machine, None);
+                if busy {
+                    // Teardown goes on as long as there is nothing better to do.
+                    return self.schedule_while_tearing_down(machine);
+                }
+                if self.domains().next().is_none() {
+                    Next::Finished
+                } else {
+                    for _ in 0..IDLE_SCRUBS {
+                        self.frames.scrub_one(machine, &mut self.tlb);
+                    }
+                    Next::Idle
+                }
+            }
+        };
+        self.arm_alarm(machine);
+        next
+    }
+
+    fn schedule_while_tearing_down<M: Machine>(&mut self, machine: &mut M) -> Next {
+        while self.teardown_step(machine) {
+            let now = machine.now();
+            self.expire_timers(machine, now);
+            if self.scheduler.queue.iter().any(|slot| self.is_runnable(*slot)) {
+                break;
+            }
+        }
+        self.schedule(machine)
+    }
+
+    fn is_runnable(&self, slot: Slot) -> bool {
+        self.vcpus[slot.index()].as_ref().is_some_and(|vcpu| vcpu.state == RunState::Runnable)
+    }
+
+    /// Takes the processor from a vCPU that no longer wants it or has had its slice.
+    fn leave_current<M: Machine>(&mut self, machine: &mut M, now: u64) {
+        let Some(slot) = self.scheduler.current else { return };
+        let runnable = self.is_runnable(slot);
+        if runnable && now < self.scheduler.slice_end {
+            return;
+        }
+        let ran = now.saturating_sub(self.scheduler.started);
+        self.scheduler.current = None;
+        self.count_ticks(machine, slot, ran);
+        if self.is_runnable(slot) {
+            self.scheduler.queue.push_back(slot);
+        }
+    }
+
+    /// Counts the time that a vCPU had, and ends a domain that has spun for too long.
+    fn count_ticks<M: Machine>(&mut self, machine: &mut M, slot: Slot, ran: u64) {
+        let Some(domain) = self.domains[slot.index()].as_mut() else { return };
+        domain.counters.ticks = domain.counters.ticks.saturating_add(ran);
+        let limit = domain.watchdog_ticks;
+        let Some(vcpu) = self.vcpus[slot.index()].as_mut() else { return };
+        vcpu.quiet_ticks = if vcpu.called { 0 } else { vcpu.quiet_ticks.saturating_add(ran) };
+        vcpu.called = false;
+        if limit != 0 && vcpu.quiet_ticks > limit {
+            self.end(machine, slot, EndReason::Watchdog);
+        }
+    }
+
+    /// Makes the timer port of each vCPU pending whose deadline has come.
+    pub(crate) fn expire_timers<M: Machine>(&mut self, machine: &mut M, now: u64) {
+        if now < self.earliest_deadline {
+            return;
+        }
+        let mut earliest = u64::MAX;
+        for index in 0..self.vcpus.len() {
+            let Some(vcpu) = self.vcpus[index].as_mut() else { continue };
+            match vcpu.deadline {
+                Some(deadline) if deadline <= now => {
+                    vcpu.deadline = None;
+                    self.raise(machine, Slot(index as u16), Port::TIMER);
+                }
+                Some(deadline) => earliest = earliest.min(deadline),
+                None => {}
+            }
+        }
+        self.earliest_deadline = earliest;
+    }
+
+    /// Makes a port of a domain pending, and wakes its vCPU if the port is not masked.
+    #[inline(always)]
+    pub(crate) fn raise<M: Machine>(&mut self, machine: &mut M, slot: Slot, port: Port) {
+        let page = self.vcpu(slot).page;
+        if event::make_pending(machine, page, port) {
+            self.wake(slot);
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn wake(&mut self, slot: Slot) {
+        let vcpu = self.vcpu_mut(slot);
+        if vcpu.state == RunState::Blocked {
+            vcpu.state = RunState::Runnable;
+            self.scheduler.enqueue(slot);
+        }
+    }
+
+    /// Asks for the interrupt that comes next: a deadline, or the end of the slice.
+    pub(crate) fn arm_alarm<M: Machine>(&mut self, machine: &mut M) {
+        let slice = match self.scheduler.current {
+            Some(_) => self.scheduler.slice_end,
+            None => u64::MAX,
+        };
+        let alarm = slice.min(self.earliest_deadline);
+        if alarm != self.scheduler.alarm {
+            self.scheduler.alarm = alarm;
+            machine.set_alarm(alarm);
+        }
+    }
+
+    /// The alarm's interrupt came.
+    pub fn alarm<M: Machine>(&mut self, machine: &mut M) {
+        self.scheduler.alarm = u64::MAX;
+        let now = machine.now();
+        self.expire_timers(machine, now);
+    }
+
+    /// Runs a vCPU that [`schedule`](Self::schedule) chose: goes on with the call that it is
+    /// in, delivers the events that are due.
+    pub fn resume<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        registers: &mut P::Registers,
+    ) -> crate::Outcome {
+        if let Some(pending) = self.vcpu_mut(slot).pending.take() {
+            let outcome = self.continue_call(machine, slot, registers, pending);
+            return self.before_return(machine, slot, registers, outcome);
+        }
+        self.before_return(machine, slot, registers, crate::Outcome::Return)
+    }
+
+    /// The last thing before a guest runs: events that are due, and a program counter that
+    /// the processor can return to (XSA-7).
+    #[inline(always)]
+    pub(crate) fn before_return<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        registers: &mut P::Registers,
+        outcome: crate::Outcome,
+    ) -> crate::Outcome {
+        match outcome {
+            crate::Outcome::Return => {
+                if registers.pc() >= <P::Format as crate::format::Format>::GUEST_END {
+                    let address = hypercall_abi::VirtAddr(registers.pc());
+                    return self.end(machine, slot, EndReason::BadReturnAddress(address));
+                }
+                self.deliver_events(machine, slot, registers)
+            }
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! Taking a domain apart, in bounded steps, until nothing names it any more.
+//!
+//! The order: its vCPU stops and leaves the roots; the call it was in is turned round; pins
+//! and roots go, and with them every page table and every reference of an entry; then ports,
+//! handles, grants; then the frames. A frame that another domain still has mapped through a
+//! handle stays until that handle is closed, and the domain's identity with it.
+
+use crate::Outcome;
+use crate::budget::Budget;
+use crate::call::Work;
+use crate::domain::{DomainSummary, EndReason, Life, Slot};
+use crate::event::{self, PortState};
+use crate::format::Format;
+use crate::frame::{Hold, Type};
+use crate::machine::Machine;
+use crate::platform::Platform;
+use crate::pt::{Progress, Walk};
+use crate::state::State;
+use crate::vcpu::{Mode, RunState};
+use hypercall_abi::calls::grant_share::Access;
+use hypercall_abi::{DomainId, Mfn};
+
+/// Frames of the table that one step looks at.
+const FRAMES_A_STEP: usize = 1024;
+
+/// How far the taking apart of a domain is.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Teardown {
+    /// The call that the vCPU was in is turned round.
+    Call,
+    /// The roots go.
+    Roots(Roots),
+    /// Pins go; the cursor runs over the frame table.
+    Pins {
+        /// The next frame to look at, as an index.
+        cursor: usize,
+        /// A tree that is being taken apart.
+        walk: TreeWalk,
+    },
+    /// Ports, handles and grants go.
+    Links,
+    /// Frames go; the cursor runs over the frame table.
+    Frames {
+        /// The next frame to look at, as an index.
+        cursor: usize,
+    },
+    /// Other domains still have frames of it mapped.
+    Lingering,
+}
+
+/// The walks of the two roots.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Roots(pub(crate) heapless::Vec<Walk, 2>);
+
+/// The walk of a pinned tree.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct TreeWalk(pub(crate) Option<Walk>);
+
+impl<P: Platform> State<P> {
+    /// Ends a domain: it never runs again, and no new reference to or from it is made.
+    pub(crate) fn end<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        reason: EndReason,
+    ) -> Outcome {
+        if self.domain(slot).is_running() {
+            self.domain_mut(slot).life = Life::Ending { reason, teardown: Teardown::Call };
+            self.ending += 1;
+            if let Some(vcpu) = &mut self.vcpus[slot.index()] {
+                vcpu.state = RunState::Stopped;
+                vcpu.deadline = None;
+            }
+            self.scheduler.remove(slot);
+            if self.scheduler.current() == Some(slot) {
+                self.scheduler.end_slice();
+                self.tlb.load_root(machine, None);
+            }
+        }
+        Outcome::Reschedule
+    }
+
+    /// One bounded step of taking ended domains apart. False when there is nothing to do.
+    pub(crate) fn teardown_step<M: Machine>(&mut self, machine: &mut M) -> bool {
+        if self.ending == 0 {
+            return false;
+        }
+        for index in 0..self.domains.len() {
+            let slot = Slot(index as u16);
+            let Some(domain) = self.domains[index].as_mut() else { continue };
+            let Life::Ending { teardown, .. } = &mut domain.life else { continue };
+            if *teardown == Teardown::Lingering {
+                continue;
+            }
+            let stage = core::mem::replace(teardown, Teardown::Lingering);
+            let next = self.teardown_stage(machine, slot, stage);
+            if let Life::Ending { teardown, .. } = &mut self.domain_mut(slot).life {
+                *teardown = next;
+            }
+            self.finish_if_gone(slot);
+            return true;
+        }
+        false
+    }
+
+    fn teardown_stage<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        stage: Teardown,
+    ) -> Teardown {
+        match stage {
+            Teardown::Call => self.end_call(machine, slot),
+            Teardown::Roots(mut roots) => match roots.0.last_mut() {
+                None => Teardown::Pins { cursor: 0, walk: TreeWalk(None) },
+                Some(walk) => {
+                    if self.walk(machine, slot, walk, &mut Budget::new()) != Progress::More {
+                        roots.0.pop();
+                    }
+                    Teardown::Roots(roots)
+                }
+            },
+            Teardown::Pins { cursor, walk: TreeWalk(Some(mut walk)) } => {
+                let more =
+                    self.walk(machine, slot, &mut walk, &mut Budget::new()) == Progress::More;
+                Teardown::Pins { cursor, walk: TreeWalk(more.then_some(walk)) }
+            }
+            Teardown::Pins { cursor, walk: TreeWalk(None) } => self.end_pins(slot, cursor),
+            Teardown::Links => {
+                if self.end_one_link(machine, slot) {
+                    Teardown::Links
+                } else {
+                    self.end_registrations(slot);
+                    Teardown::Frames { cursor: 0 }
+                }
+            }
+            Teardown::Frames { cursor } => self.end_frames(slot, cursor),
+            Teardown::Lingering => Teardown::Lingering,
+        }
+    }
+
+    fn end_call<M: Machine>(&mut self, machine: &mut M, slot: Slot) -> Teardown {
+        let Some(vcpu) = &mut self.vcpus[slot.index()] else {
+            // The domain was never built so far.
+            return Teardown::Frames { cursor: 0 };
+        };
+        if let Some(mut pending) = vcpu.pending.take() {
+            self.cancel_work(&mut pending.work);
+            let mut budget = Budget::new();
+            let done = match &mut pending.work {
+                Work::Pin { walk, .. } => self.walk(machine, slot, walk, &mut budget),
+                Work::Demote { walk, next } => {
+                    match (self.walk(machine, slot, walk, &mut budget), next.take()) {
+                        (Progress::Done(_), Some(second)) => {
+                            *walk = second;
+                            Progress::More
+                        }
+                        (progress, second) => {
+                            *next = second;
+                            progress
+                        }
+                    }
+                }
+                Work::Update(work) => self.update_entries(machine, slot, work, &mut budget),
+                Work::Inflate { .. } | Work::Deflate { .. } | Work::NextOfBatch => {
+                    Progress::Done(Ok(()))
+                }
+            };
+            if done == Progress::More {
+                self.vcpu_mut(slot).pending = Some(pending);
+                return Teardown::Call;
+            }
+        }
+        let vcpu = self.vcpu_mut(slot);
+        vcpu.mode = Mode::Kernel;
+        let roots = [vcpu.kernel_root.take(), vcpu.user_root.take()];
+        let walks = roots
+            .into_iter()
+            .flatten()
+            .filter_map(|root| self.release_table(root, P::Format::ROOT))
+            .collect();
+        Teardown::Roots(Roots(walks))
+    }
+
+    fn end_pins(&mut self, slot: Slot, cursor: usize) -> Teardown {
+        let id = self.domain(slot).id;
+        let stop = (cursor + FRAMES_A_STEP).min(self.frames.len());
+        for index in cursor..stop {
+            let frame = Mfn(self.frames.base().0 + index as u64);
+            let Ok(owned) = self.frames.owned_by(frame, id) else { continue };
+            if let (Hold::Pinned, Type::Table(level)) = (owned.hold, owned.kind) {
+                let walk = self.unpin(slot, frame, level);
+                return Teardown::Pins { cursor: index + 1, walk: TreeWalk(walk) };
+            }
+        }
+        if stop == self.frames.len() {
+            Teardown::Links
+        } else {
+            Teardown::Pins { cursor: stop, walk: TreeWalk(None) }
+        }
+    }
+
+    /// Ends one port, handle or grant. False when there is none.
+    fn end_one_link<M: Machine>(&mut self, machine: &mut M, slot: Slot) -> bool {
+        let domain = self.domain(slot);
+        if let Some(port) = domain.ports.first_dynamic() {
+            self.close_port(machine, slot, port);
+        } else if let Some(handle) = domain.handles.first() {
+            self.close_handle(machine, slot, handle);
+        } else if let Some(grant) = domain.grants.first() {
+            if let Some(grant) = self.domain_mut(slot).grants.remove(grant) {
+                self.release_hold(grant.frame, grant.access);
+            }
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn end_registrations(&mut self, slot: Slot) {
+        let vcpu = self.vcpu(slot);
+        for frame in [vcpu.page, vcpu.arguments] {
+            self.release_hold(frame, Access::ReadWrite);
+        }
+        self.vcpus[slot.index()] = None;
+    }
+
+    fn end_frames(&mut self, slot: Slot, cursor: usize) -> Teardown {
+        let id = self.domain(slot).id;
+        let stop = (cursor + FRAMES_A_STEP).min(self.frames.len());
+        for index in cursor..stop {
+            let frame = Mfn(self.frames.base().0 + index as u64);
+            let unreferenced =
+                self.frames.owned_by(frame, id).is_ok_and(|owned| owned.is_unreferenced());
+            if unreferenced {
+                self.frames.release(frame);
+                self.domain_mut(slot).frames -= 1;
+            }
+        }
+        if stop == self.frames.len() {
+            Teardown::Lingering
+        } else {
+            Teardown::Frames { cursor: stop }
+        }
+    }
+
+    /// Takes away the reference that a grant, a handle or a registration has to a frame, and
+    /// frees the frame if it lingered for that alone.
+    pub(crate) fn release_hold(&mut self, frame: Mfn, access: Access) {
+        let now = self.tlb.now();
+        let owned = self.frames.held(frame);
+        match access {
+            Access::ReadWrite => owned.drop_writable(now),
+            Access::Read => owned.drop_reference(now),
+        }
+        let (owner, unreferenced) = (owned.owner, owned.is_unreferenced());
+        if unreferenced && let Some(slot) = self.lingering(owner) {
+            self.frames.release(frame);
+            self.domain_mut(slot).frames -= 1;
+            self.finish_if_gone(slot);
+        }
+    }
+
+    /// The slot of a domain that is gone but for frames that others have mapped.
+    fn lingering(&self, id: DomainId) -> Option<Slot> {
+        let slot = Slot::of(id)?;
+        let domain = self.domains[slot.index()].as_ref()?;
+        match &domain.life {
+            Life::Ending { teardown: Teardown::Lingering, .. } if domain.id == id => Some(slot),
+            _ => None,
+        }
+    }
+
+    /// Forgets a domain of which nothing is left.
+    fn finish_if_gone(&mut self, slot: Slot) {
+        let Some(domain) = &self.domains[slot.index()] else { return };
+        let Life::Ending { reason, teardown: Teardown::Lingering } = domain.life else { return };
+        if domain.frames == 0 && self.vcpus[slot.index()].is_none() {
+            self.gone.push(DomainSummary {
+                id: domain.id,
+                name: domain.name.clone(),
+                reason,
+                initial_frames: self.initial_frames[slot.index()],
+                counters: domain.counters.clone(),
+            });
+            self.domains[slot.index()] = None;
+            self.ending -= 1;
+        }
+    }
+
+    /// Closes a port of a domain, and leaves the other end reserved for it.
+    pub(crate) fn close_port<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        port: hypercall_abi::Port,
+    ) {
+        let id = self.domain(slot).id;
+        if let Ok(PortState::Bound(other, other_port)) = self.domain(slot).ports.get(port)
+            && let Some(other) =
+                self.slot_of(other).ok().filter(|other| (*other, other_port) != (slot, port))
+        {
+            self.domain_mut(other).ports.set(other_port, PortState::Unbound(id));
+        }
+        self.domain_mut(slot).ports.set(port, PortState::Closed);
+        let page = self.vcpu(slot).page;
+        event::forget(machine, page, port);
+    }
+}

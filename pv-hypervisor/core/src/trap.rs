@@ -1,0 +1,151 @@
+//! Traps: handing one to a guest kernel through the vCPU page, and returning from it.
+
+use crate::Outcome;
+use crate::call::{Answer, Refusal};
+use crate::domain::{EndReason, Slot, Trap};
+use crate::event::EVENTS_PENDING_WORD;
+use crate::format::Format;
+use crate::machine::Machine;
+use crate::platform::{Platform, Registers};
+use crate::state::State;
+use crate::vcpu::Mode;
+use hypercall_abi::Error;
+use hypercall_abi::trap::{Cause, TRAP_FRAMES, TrapFlags, TrapHeader};
+use hypercall_abi::vcpu_page::{EVENTS_MASKED_OFFSET, TRAP_DEPTH_OFFSET, TRAP_FRAMES_OFFSET};
+
+/// Word of the vCPU page that masks events.
+pub(crate) const EVENTS_MASKED_WORD: usize = EVENTS_MASKED_OFFSET / 8;
+const TRAP_DEPTH_WORD: usize = TRAP_DEPTH_OFFSET / 8;
+const HEADER_WORDS: usize = size_of::<TrapHeader>() / 8;
+
+/// First word of the trap frame at `depth`, which is below [`TRAP_FRAMES`].
+#[inline(always)]
+fn frame_word<R: Registers>(depth: u64) -> usize {
+    TRAP_FRAMES_OFFSET / 8 + depth as usize * (HEADER_WORDS + R::WORDS)
+}
+
+impl<P: Platform> State<P> {
+    /// Delivers a trap to the kernel of a vCPU. A kernel that cannot take it ends.
+    pub(crate) fn deliver_trap<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        registers: &mut P::Registers,
+        trap: Trap,
+    ) -> Outcome {
+        let vcpu = self.vcpu(slot);
+        let (page, mode) = (vcpu.page, vcpu.mode);
+        let Some(entry) = vcpu.traps else {
+            return self.end(machine, slot, EndReason::NoTrapEntry(trap));
+        };
+        let depth = machine.read(page, TRAP_DEPTH_WORD);
+        if depth >= u64::from(TRAP_FRAMES) {
+            return self.end(machine, slot, EndReason::TrapsTooDeep(trap));
+        }
+        let mut flags = TrapFlags::empty();
+        flags.set(TrapFlags::USER, mode == Mode::User);
+        flags.set(TrapFlags::EVENTS_MASKED, machine.read(page, EVENTS_MASKED_WORD) != 0);
+        let base = frame_word::<P::Registers>(depth);
+        machine.write(page, base, u64::from(trap.cause as u32) | u64::from(flags.bits()) << 32);
+        machine.write(page, base + 1, trap.code);
+        machine.write(page, base + 2, trap.address);
+        machine.write(page, base + 3, 0);
+        registers.write_words(|word, value| machine.write(page, base + HEADER_WORDS + word, value));
+        machine.write(page, TRAP_DEPTH_WORD, depth + 1);
+        machine.write(page, EVENTS_MASKED_WORD, 1);
+        let stack = match mode {
+            Mode::User => {
+                self.enter_mode(machine, slot, Mode::Kernel);
+                entry.stack.0
+            }
+            Mode::Kernel => registers.sp() & !15,
+        };
+        registers.set_pc(entry.entry.0);
+        registers.set_sp(stack);
+        self.domain_mut(slot).counters.traps += 1;
+        Outcome::Return
+    }
+
+    /// Delivers an event trap, if one is due.
+    #[inline(always)]
+    pub(crate) fn deliver_events<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        registers: &mut P::Registers,
+    ) -> Outcome {
+        let vcpu = self.vcpu(slot);
+        let page = vcpu.page;
+        if machine.read(page, EVENTS_PENDING_WORD) == 0
+            || machine.read(page, EVENTS_MASKED_WORD) != 0
+            || vcpu.traps.is_none()
+        {
+            return Outcome::Return;
+        }
+        let event = Trap { cause: Cause::Event, code: 0, address: 0 };
+        self.deliver_trap(machine, slot, registers, event)
+    }
+
+    /// Takes the topmost trap frame off the vCPU page and goes on from it. Everything in it is
+    /// read once and made safe before anything changes.
+    pub(crate) fn pop_trap_frame<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        registers: &mut P::Registers,
+        done: u64,
+    ) -> Answer {
+        match self.check_trap_frame(machine, slot) {
+            Err(error) => Answer::Done(Err(Refusal { error, done })),
+            Ok((depth, flags, popped)) => {
+                let page = self.vcpu(slot).page;
+                machine.write(page, TRAP_DEPTH_WORD, depth);
+                let masked = u64::from(flags.contains(TrapFlags::EVENTS_MASKED));
+                machine.write(page, EVENTS_MASKED_WORD, masked);
+                let user = flags.contains(TrapFlags::USER);
+                self.enter_mode(machine, slot, if user { Mode::User } else { Mode::Kernel });
+                *registers = popped;
+                Answer::Left(Outcome::Return)
+            }
+        }
+    }
+
+    fn check_trap_frame<M: Machine>(
+        &self,
+        machine: &M,
+        slot: Slot,
+    ) -> Result<(u64, TrapFlags, P::Registers), Error> {
+        let vcpu = self.vcpu(slot);
+        let page = vcpu.page;
+        let depth = machine.read(page, TRAP_DEPTH_WORD);
+        if depth == 0 || depth > u64::from(TRAP_FRAMES) {
+            return Err(Error::BadTrapFrame);
+        }
+        let depth = depth - 1;
+        let base = frame_word::<P::Registers>(depth);
+        let flags = TrapFlags::from_bits_retain((machine.read(page, base) >> 32) as u32);
+        if !TrapFlags::KNOWN.contains(flags) {
+            return Err(Error::BadTrapFrame);
+        }
+        let mut registers =
+            P::Registers::from_words(|word| machine.read(page, base + HEADER_WORDS + word));
+        registers.sanitise()?;
+        // A return to an address that is not canonical faults in the hypervisor (XSA-7).
+        if registers.pc() >= P::Format::GUEST_END {
+            return Err(Error::BadTrapFrame);
+        }
+        if flags.contains(TrapFlags::USER) && vcpu.user_root.is_none() {
+            return Err(Error::NotRegistered);
+        }
+        Ok((depth, flags, registers))
+    }
+
+    /// Puts a vCPU into a mode, and its processor onto that mode's root.
+    #[inline(always)]
+    fn enter_mode<M: Machine>(&mut self, machine: &mut M, slot: Slot, mode: Mode) {
+        let vcpu = self.vcpu_mut(slot);
+        vcpu.mode = mode;
+        let root = vcpu.root();
+        self.tlb.load_root(machine, root);
+    }
+}

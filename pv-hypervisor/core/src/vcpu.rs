@@ -1,0 +1,71 @@
+//! A vCPU: the modes and roots it runs with, the frames it shares, and the call that it is in.
+
+use crate::call::Pending;
+use hypercall_abi::{Mfn, VirtAddr};
+
+/// Which half of a guest runs. The processor knows no difference: both run unprivileged.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Mode {
+    /// The guest kernel: it may make calls.
+    Kernel,
+    /// One of its processes: its system calls are traps to the kernel.
+    User,
+}
+
+/// Where traps are taken.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TrapEntry {
+    /// The program counter.
+    pub entry: VirtAddr,
+    /// The stack pointer for traps from [`Mode::User`].
+    pub stack: VirtAddr,
+}
+
+/// Whether a vCPU wants to run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RunState {
+    /// It does.
+    Runnable,
+    /// It waits for an event.
+    Blocked,
+    /// Its domain ends.
+    Stopped,
+}
+
+/// One vCPU. Its registers are kept by the image, where the entry code can reach them.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Vcpu {
+    /// Whether it wants to run.
+    pub state: RunState,
+    /// Which half of the guest it is in.
+    pub mode: Mode,
+    /// Root of the kernel's page tables; `None` only before the domain is built and after it
+    /// has ended.
+    pub kernel_root: Option<Mfn>,
+    /// Root of the process's page tables.
+    pub user_root: Option<Mfn>,
+    /// The page it shares with the hypervisor.
+    pub page: Mfn,
+    /// Its argument frame.
+    pub arguments: Mfn,
+    /// Where traps are taken, once registered.
+    pub traps: Option<TrapEntry>,
+    /// Counter value at which its timer fires.
+    pub deadline: Option<u64>,
+    /// The call that it is in the middle of.
+    pub(crate) pending: Option<Pending>,
+    /// Whether it has made a call in this slice, and the ticks for which it has made none.
+    pub(crate) called: bool,
+    pub(crate) quiet_ticks: u64,
+}
+
+impl Vcpu {
+    /// The root that it translates through in its mode.
+    #[inline(always)]
+    pub fn root(&self) -> Option<Mfn> {
+        match self.mode {
+            Mode::Kernel => self.kernel_root,
+            Mode::User => self.user_root,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Two small domains on the model machine, and the calls they make.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use hypercall_abi::calls::pte_update::{Target, Update};
+use hypercall_abi::calls::{Call, PteUpdate};
+use hypercall_abi::{Error, Mfn, PAGE_SIZE, Status, VirtAddr};
+use pv_core::format::Format;
+use pv_core::model::ModelMachine;
+use pv_core::{
+    Config, DomainSpec, Entry, Image, Machine, Next, Outcome, Platform, Region, RegionKind,
+    Registers, Segment, Slot, State, audit,
+};
+
+pub const PHYSMAP: u64 = 0x4000_0000;
+
+pub struct World<P: Platform> {
+    pub state: State<P>,
+    pub machine: ModelMachine<P::Format>,
+    pub slots: Vec<Slot>,
+    pub registers: Vec<P::Registers>,
+    pub free_at_start: u64,
+}
+
+impl<P: Platform> World<P> {
+    pub fn new(domains: usize, frames: u64) -> Self {
+        let config = Config {
+            ticks_per_second: 1_000_000_000,
+            slice_ticks: 1000,
+            scatter_stride: 37,
+            features: hypercall_abi::Features::empty(),
+        };
+        let memory = [
+            Region { start: Mfn(0x100), count: 0x400, kind: RegionKind::Free },
+            Region { start: Mfn(0x110), count: 4, kind: RegionKind::Hypervisor },
+            Region { start: Mfn(0x120), count: 2, kind: RegionKind::Reserved },
+        ];
+        let mut world = World {
+            state: State::new(config, &memory).unwrap(),
+            machine: ModelMachine::default(),
+            slots: Vec::new(),
+            registers: Vec::new(),
+            free_at_start: 0,
+        };
+        world.free_at_start = world.state.frames.unowned();
+        for _ in 0..domains {
+            world.create(frames).unwrap();
+        }
+        world.audit();
+        world
+    }
+
+    pub fn create(&mut self, frames: u64) -> Result<Slot, pv_core::BuildError> {
+        let text = [1u8, 2, 3];
+        let segment = Segment {
+            address: VirtAddr(0x1000_0000),
+            memory_size: 0x1800,
+            data: &text,
+            writable: false,
+            executable: true,
+        };
+        let spec = DomainSpec {
+            name: "test",
+            frames,
+            max_frames: frames + 16,
+            command_line: "a=b",
+            watchdog_ticks: 0,
+            image: Image {
+                entry: VirtAddr(0x1000_0000),
+                physmap_base: PHYSMAP,
+                segments: &[segment],
+            },
+        };
+        let (slot, registers) = self.state.create_domain(&mut self.machine, &spec)?;
+        self.slots.push(slot);
+        self.registers.push(registers);
+        Ok(slot)
+    }
+
+    pub fn audit(&self) {
+        if let Err(violation) = audit::audit(&self.state, &self.machine) {
+            panic!("{violation}");
+        }
+        if let Err((frame, what)) = self.machine.audit_translations(&self.state) {
+            panic!("I16: frame {:#x} is {what}", frame.0);
+        }
+    }
+
+    /// Makes a raw call and goes on with it to its end, with an audit after every step.
+    pub fn raw(&mut self, domain: usize, number: u64, args: [u64; 6]) -> (Status, u64) {
+        let slot = self.slots[domain];
+        self.state.switch_to(&mut self.machine, slot);
+        let registers = &mut self.registers[domain];
+        set_call(registers, number, args);
+        let mut outcome = self.state.enter(&mut self.machine, slot, registers, Entry::Call);
+        self.audit();
+        while outcome == Outcome::Reschedule {
+            match self.state.schedule(&mut self.machine) {
+                Next::Run(next) if next == slot => {
+                    let registers = &mut self.registers[domain];
+                    outcome = self.state.resume(&mut self.machine, slot, registers);
+                }
+                _ => self.state.switch_to(&mut self.machine, slot),
+            }
+            self.audit();
+        }
+        result(&self.registers[domain])
+    }
+
+    pub fn call<C: Call>(&mut self, domain: usize, call: &C) -> Result<u64, (Error, u64)> {
+        let (status, value) = self.raw(domain, C::NUMBER as u64, call.encode());
+        match status.decode().expect("a status of the closed set") {
+            Ok(()) => Ok(value),
+            Err(error) => Err((error, value)),
+        }
+    }
+
+    pub fn update(&mut self, domain: usize, target: Target, value: u64) -> Result<u64, Error> {
+        let update = PteUpdate::One(Update::new(target, value));
+        self.call(domain, &update).map_err(|(error, _)| error)
+    }
+
+    /// The machine frame of a page, as the domain's P2M has it.
+    pub fn p2m(&self, domain: usize, pfn: u64) -> Mfn {
+        let id = self.state.domain(self.slots[domain]).id;
+        let first = self
+            .state
+            .frames
+            .iter()
+            .find(|(frame, entry)| {
+                matches!(entry, pv_core::frame::Frame::Owned(owned) if owned.owner == id)
+                    && self.machine.read(*frame, 0) == hypercall_abi::start_info::MAGIC
+            })
+            .map(|(frame, _)| frame)
+            .unwrap();
+        // The map begins at pfn 3; its first page holds the number of the first 512 pages.
+        let root = Mfn(self.machine.read(first, 9));
+        let map = self.walk(root, PHYSMAP + 3 * PAGE_SIZE);
+        Mfn(self.machine.read(map, pfn as usize))
+    }
+
+    fn walk(&self, root: Mfn, address: u64) -> Mfn {
+        let (mut table, mut level) = (root, P::Format::ROOT);
+        loop {
+            let value = self.machine.read(table, P::Format::index(VirtAddr(address), level));
+            match P::Format::decode(value, level) {
+                Ok(pv_core::format::Entry::Table(below)) => {
+                    table = below;
+                    level = level.below().unwrap();
+                }
+                Ok(pv_core::format::Entry::Leaf(leaf)) => return leaf.frame,
+                other => panic!("{other:?} at {address:#x}"),
+            }
+        }
+    }
+
+    pub fn physmap(&self, pfn: u64) -> VirtAddr {
+        VirtAddr(PHYSMAP + pfn * PAGE_SIZE)
+    }
+
+    /// Destroys every domain and checks that every frame came back.
+    pub fn finish(mut self) {
+        let ids: Vec<_> = self.state.domains().map(|(_, domain)| domain.id).collect();
+        for id in ids {
+            self.state.end_domain(&mut self.machine, id, pv_core::EndReason::Destroyed);
+        }
+        while self.state.schedule(&mut self.machine) != Next::Finished {
+            self.audit();
+        }
+        self.audit();
+        assert_eq!(self.state.frames.unowned(), self.free_at_start);
+    }
+}
+
+fn set_call<R: Registers>(registers: &mut R, number: u64, args: [u64; 6]) {
+    // The words of the two architectures' registers, by their layouts.
+    let mut words = vec![0; R::WORDS];
+    registers.write_words(|word, value| words[word] = value);
+    if R::WORDS == 24 {
+        words[16] = number;
+        for (word, arg) in [11, 12, 13, 7, 8, 9].into_iter().zip(args) {
+            words[word] = arg;
+        }
+        words[21] = 0x202;
+    } else {
+        words[16] = number;
+        for (index, arg) in args.into_iter().enumerate() {
+            words[9 + index] = arg;
+        }
+    }
+    *registers = R::from_words(|word| words[word]);
+}
+
+fn result<R: Registers>(registers: &R) -> (Status, u64) {
+    let mut words = vec![0; R::WORDS];
+    registers.write_words(|word, value| words[word] = value);
+    if R::WORDS == 24 { (Status(words[16]), words[13]) } else { (Status(words[9]), words[10]) }
+}

@@ -1,0 +1,125 @@
+//! The main paths of the core on the model machine, for each format: build, pin, map, refuse,
+//! grant, balloon, end.
+
+mod common;
+
+use common::World;
+use hypercall_abi::addr::Level;
+use hypercall_abi::calls::grant_map::MappedGrant;
+use hypercall_abi::calls::grant_share::Access;
+use hypercall_abi::calls::pte_update::{Space, Target};
+use hypercall_abi::calls::*;
+use hypercall_abi::{DomainId, Error, GrantRef, Mfn};
+use pv_core::format::{Format, Permissions};
+use pv_core::model;
+use pv_core::{Machine, Platform, Riscv64Sv39, Riscv64Sv48, X86_64};
+
+const RW: Permissions = Permissions { write: true, execute: false };
+const RO: Permissions = Permissions { write: false, execute: false };
+
+fn page<P: Platform>(world: &World<P>, pfn: u64) -> Target {
+    Target::Page { space: Space::Kernel, address: world.physmap(pfn), flush: true }
+}
+
+fn domains_come_and_go<P: Platform>() {
+    let mut world = World::<P>::new(2, 128);
+    let value = world.call(0, &AbiQuery { query: abi_query::Query::Version });
+    assert_eq!(value, Ok(1 << 16));
+    world.finish();
+}
+
+fn tables_are_never_writable<P: Platform>() {
+    let mut world = World::<P>::new(1, 128);
+    let table = world.p2m(0, 100);
+    let create = PtCreate { frame: table, level: Level::L1 };
+    assert_eq!(world.call(0, &create), Err((Error::TypeConflict, 0)));
+    world.machine.access(world.physmap(100), model::Access::Write(7)).unwrap();
+    let target = page(&world, 100);
+    world.update(0, target, P::Format::leaf(table, RO)).unwrap();
+    assert_eq!(world.call(0, &create), Ok(0));
+    let write = world.machine.access(world.physmap(100), model::Access::Write(7));
+    assert_eq!(write, Err(model::Fault));
+    let target = page(&world, 100);
+    assert_eq!(world.update(0, target, P::Format::leaf(table, RW)), Err(Error::TypeConflict));
+    assert_eq!(world.call(0, &create), Err((Error::TypeConflict, 0)));
+    assert_eq!(world.call(0, &PtUnpin { frame: table }), Ok(0));
+    assert_eq!(world.update(0, target, P::Format::leaf(table, RW)), Ok(1));
+    world.finish();
+}
+
+fn foreign_frames_need_a_grant<P: Platform>() {
+    let mut world = World::<P>::new(2, 128);
+    let theirs = world.p2m(1, 100);
+    let target = page(&world, 100);
+    let entry = P::Format::leaf(theirs, RW);
+    assert_eq!(world.update(0, target, entry), Err(Error::NotOwner));
+    assert_eq!(world.update(0, target, P::Format::leaf(Mfn(0x111), RO)), Err(Error::NotOwner));
+    assert_eq!(world.update(0, target, P::Format::leaf(Mfn(0x120), RO)), Err(Error::BadFrame));
+    assert_eq!(world.update(0, target, P::Format::leaf(Mfn(0x9999), RO)), Err(Error::BadFrame));
+    let share = GrantShare { domain: DomainId(1), frame: theirs, access: Access::ReadWrite };
+    let grant = GrantRef(world.call(1, &share).unwrap() as u32);
+    let map = GrantMap { domain: DomainId(2), grant, access: Access::ReadWrite };
+    let mapped = MappedGrant::from_value(world.call(0, &map).unwrap());
+    assert_eq!(mapped.frame, theirs);
+    assert_eq!(world.update(0, target, entry), Ok(1));
+    let address = world.physmap(100);
+    world.machine.access(address, model::Access::Write(42)).unwrap();
+    assert_eq!(world.machine.read(theirs, 0), 42);
+    let unmap = GrantUnmap { handle: mapped.handle };
+    assert_eq!(world.call(0, &unmap), Err((Error::Busy, 0)));
+    assert_eq!(world.call(1, &GrantRevoke { grant }), Err((Error::Busy, 0)));
+    let own = world.p2m(0, 100);
+    world.update(0, target, P::Format::leaf(own, RW)).unwrap();
+    assert_eq!(world.call(0, &unmap), Ok(0));
+    assert_eq!(world.call(0, &unmap), Err((Error::NoHandle, 0)));
+    assert_eq!(world.call(1, &GrantRevoke { grant }), Ok(0));
+    world.finish();
+}
+
+fn frames_go_out_and_come_back_clean<P: Platform>() {
+    let mut world = World::<P>::new(1, 128);
+    let frame = world.p2m(0, 100);
+    let arguments = world.p2m(0, 2);
+    world.machine.write(arguments, 0, frame.0);
+    let inflate = BalloonInflate { count: 1 };
+    assert_eq!(world.call(0, &inflate), Err((Error::Busy, 0)));
+    world.machine.access(world.physmap(100), model::Access::Write(7)).unwrap();
+    let target = page(&world, 100);
+    world.update(0, target, 0).unwrap();
+    assert_eq!(world.call(0, &inflate), Ok(1));
+    assert_eq!(world.call(0, &inflate), Err((Error::NotOwner, 0)));
+    assert_eq!(world.call(0, &BalloonDeflate { count: 17 }), Ok(17));
+    for word in 0..17 {
+        let frame = Mfn(world.machine.read(arguments, word));
+        assert!(world.machine.is_zero(frame), "{frame:?}");
+    }
+    let none = world.call(0, &BalloonDeflate { count: 1 });
+    assert_eq!(none, Err((Error::QuotaExceeded, 0)));
+    world.finish();
+}
+
+macro_rules! for_each_platform {
+    ($($test:ident)*) => {$(
+        mod $test {
+            #[test]
+            fn x86_64() {
+                super::$test::<super::X86_64>();
+            }
+            #[test]
+            fn sv39() {
+                super::$test::<super::Riscv64Sv39>();
+            }
+            #[test]
+            fn sv48() {
+                super::$test::<super::Riscv64Sv48>();
+            }
+        }
+    )*};
+}
+
+for_each_platform! {
+    domains_come_and_go
+    tables_are_never_writable
+    foreign_frames_need_a_grant
+    frames_go_out_and_come_back_clean
+}
