@@ -5,13 +5,14 @@
 pub(crate) struct Budget(u32);
 
 /// Units for one entry: some 12,000 instructions.
-const UNITS: u32 = 2048;
+pub(crate) const UNITS: u32 = 2048;
 
 impl Budget {
-    /// A fresh budget. Whatever asks first gets something, so that every entry makes progress.
+    /// A fresh budget of at least one unit. Whatever asks first gets something, so that every
+    /// entry makes progress.
     #[inline(always)]
-    pub(crate) fn new() -> Budget {
-        Budget(UNITS)
+    pub(crate) fn new(units: u32) -> Budget {
+        Budget(units)
     }
 
     /// Work that runs to its end: the loader's, before any guest is kept waiting.

@@ -92,7 +92,7 @@ impl<P: Platform> State<P> {
     ) -> Outcome {
         registers.step_over_call();
         self.vcpu_mut(slot).called = true;
-        let mut budget = Budget::new();
+        let mut budget = Budget::new(self.budget);
         let (number, args) = (registers.number(), registers.args());
         let answer = self.make_call(machine, slot, registers, number, &args, &mut budget);
         self.settle(machine, slot, registers, None, answer, &mut budget)
@@ -106,7 +106,7 @@ impl<P: Platform> State<P> {
         registers: &mut P::Registers,
         pending: Pending,
     ) -> Outcome {
-        let mut budget = Budget::new();
+        let mut budget = Budget::new(self.budget);
         let answer = match (pending.work, pending.batch) {
             (Work::NextOfBatch, Some(cursor)) => Answer::Batch(cursor),
             (work, _) => self.work(machine, slot, registers, work, &mut budget),

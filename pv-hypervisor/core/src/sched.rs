@@ -1,14 +1,15 @@
 //! Which vCPU runs: round robin, one slice each, the timer's deadlines, and the background
 //! work that is done between slices.
 
-use crate::domain::{EndReason, MAX_DOMAINS, Slot};
+use crate::domain::{EndReason, MAX_DOMAINS, Slot, Trap};
 use crate::event;
 use crate::machine::Machine;
 use crate::platform::{Platform, Registers};
 use crate::state::State;
-use crate::vcpu::RunState;
+use crate::vcpu::{Mode, RunState};
 use alloc::collections::VecDeque;
-use hypercall_abi::Port;
+use hypercall_abi::trap::{Cause, FaultAccess};
+use hypercall_abi::{Port, VirtAddr};
 
 /// Dirty frames that one pass scrubs while nothing else is to be done.
 const IDLE_SCRUBS: usize = 16;
@@ -236,7 +237,8 @@ impl<P: Platform> State<P> {
     }
 
     /// The last thing before a guest runs: events that are due, and a program counter that
-    /// the processor can return to (XSA-7).
+    /// the processor can return to (XSA-7). A process that ran off the end of the range is its
+    /// kernel's to deal with (XSA-170); a kernel that did so ends.
     #[inline(always)]
     pub(crate) fn before_return<M: Machine>(
         &mut self,
@@ -248,8 +250,14 @@ impl<P: Platform> State<P> {
         match outcome {
             crate::Outcome::Return => {
                 if registers.pc() >= <P::Format as crate::format::Format>::GUEST_END {
-                    let address = hypercall_abi::VirtAddr(registers.pc());
-                    return self.end(machine, slot, EndReason::BadReturnAddress(address));
+                    let address = registers.pc();
+                    if self.vcpu(slot).mode == Mode::Kernel {
+                        let address = VirtAddr(address);
+                        return self.end(machine, slot, EndReason::BadReturnAddress(address));
+                    }
+                    let code = FaultAccess::EXECUTE.bits();
+                    let trap = Trap { cause: Cause::PageFault, code, address };
+                    return self.deliver_trap(machine, slot, registers, trap);
                 }
                 self.deliver_events(machine, slot, registers)
             }

@@ -67,6 +67,7 @@ pub struct State<P: Platform> {
     pub(crate) earliest_deadline: u64,
     pub(crate) gone: Vec<DomainSummary>,
     pub(crate) ending: usize,
+    pub(crate) budget: u32,
     platform: PhantomData<P>,
 }
 
@@ -91,8 +92,15 @@ impl<P: Platform> State<P> {
             earliest_deadline: u64::MAX,
             gone: Vec::new(),
             ending: 0,
+            budget: crate::budget::UNITS,
             platform: PhantomData,
         })
+    }
+
+    /// Sets how many units of work one entry does before it looks at the clock again; at least
+    /// one. Fewer show more of the states between two steps of a call.
+    pub fn set_budget(&mut self, units: u32) {
+        self.budget = units.max(1);
     }
 
     /// A vCPU has entered the hypervisor; its registers are saved in `registers`.

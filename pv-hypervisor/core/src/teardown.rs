@@ -114,15 +114,17 @@ impl<P: Platform> State<P> {
             Teardown::Roots(mut roots) => match roots.0.last_mut() {
                 None => Teardown::Pins { cursor: 0, walk: TreeWalk(None) },
                 Some(walk) => {
-                    if self.walk(machine, slot, walk, &mut Budget::new()) != Progress::More {
+                    if self.walk(machine, slot, walk, &mut Budget::new(self.budget))
+                        != Progress::More
+                    {
                         roots.0.pop();
                     }
                     Teardown::Roots(roots)
                 }
             },
             Teardown::Pins { cursor, walk: TreeWalk(Some(mut walk)) } => {
-                let more =
-                    self.walk(machine, slot, &mut walk, &mut Budget::new()) == Progress::More;
+                let more = self.walk(machine, slot, &mut walk, &mut Budget::new(self.budget))
+                    == Progress::More;
                 Teardown::Pins { cursor, walk: TreeWalk(more.then_some(walk)) }
             }
             Teardown::Pins { cursor, walk: TreeWalk(None) } => self.end_pins(slot, cursor),
@@ -146,7 +148,7 @@ impl<P: Platform> State<P> {
         };
         if let Some(mut pending) = vcpu.pending.take() {
             self.cancel_work(&mut pending.work);
-            let mut budget = Budget::new();
+            let mut budget = Budget::new(self.budget);
             let done = match &mut pending.work {
                 Work::Pin { walk, .. } => self.walk(machine, slot, walk, &mut budget),
                 Work::Demote { walk, next } => {

@@ -1,5 +1,5 @@
 //! `console_read`. Checks: none beyond the decoding. Effect: waiting bytes move into the
-//! argument frame; what is behind the last of them in its word is zero.
+//! argument frame.
 
 use crate::domain::Slot;
 use crate::machine::Machine;
@@ -16,17 +16,9 @@ pub(super) fn run<P: Platform, M: Machine>(
 ) -> Result<u64, Error> {
     let arguments = state.vcpu(slot).arguments;
     let input = &mut state.domain_mut(slot).console_input;
-    let count = call.capacity.min(input.len() as u64);
-    let mut left = count as usize;
-    let mut word = 0;
-    while left > 0 {
-        let mut bytes = [0; 8];
-        for byte in bytes.iter_mut().take(left) {
-            *byte = input.pop_front().unwrap_or(0);
-        }
-        machine.write(arguments, word, u64::from_le_bytes(bytes));
-        left = left.saturating_sub(8);
-        word += 1;
+    let count = input.len().min(call.capacity as usize);
+    for (offset, byte) in input.drain(..count).enumerate() {
+        machine.copy_in(arguments, offset, &[byte]);
     }
-    Ok(count)
+    Ok(count as u64)
 }

@@ -18,6 +18,7 @@ pub struct World<P: Platform> {
     pub machine: ModelMachine<P::Format>,
     pub slots: Vec<Slot>,
     pub registers: Vec<P::Registers>,
+    inside: Vec<bool>,
     pub free_at_start: u64,
 }
 
@@ -39,6 +40,7 @@ impl<P: Platform> World<P> {
             machine: ModelMachine::default(),
             slots: Vec::new(),
             registers: Vec::new(),
+            inside: Vec::new(),
             free_at_start: 0,
         };
         world.free_at_start = world.state.frames.unowned();
@@ -73,6 +75,7 @@ impl<P: Platform> World<P> {
         let (slot, registers) = self.state.create_domain(&mut self.machine, &spec)?;
         self.slots.push(slot);
         self.registers.push(registers);
+        self.inside.push(false);
         Ok(slot)
     }
 
@@ -87,23 +90,51 @@ impl<P: Platform> World<P> {
 
     /// Makes a raw call and goes on with it to its end, with an audit after every step.
     pub fn raw(&mut self, domain: usize, number: u64, args: [u64; 6]) -> (Status, u64) {
-        let slot = self.slots[domain];
-        self.state.switch_to(&mut self.machine, slot);
-        let registers = &mut self.registers[domain];
-        set_call(registers, number, args);
-        let mut outcome = self.state.enter(&mut self.machine, slot, registers, Entry::Call);
-        self.audit();
-        while outcome == Outcome::Reschedule {
-            match self.state.schedule(&mut self.machine) {
-                Next::Run(next) if next == slot => {
-                    let registers = &mut self.registers[domain];
-                    outcome = self.state.resume(&mut self.machine, slot, registers);
-                }
-                _ => self.state.switch_to(&mut self.machine, slot),
-            }
-            self.audit();
+        self.begin(domain, number, args);
+        while self.is_inside(domain) {
+            self.step(domain);
         }
         result(&self.registers[domain])
+    }
+
+    /// Begins a raw call: one step of it.
+    pub fn begin(&mut self, domain: usize, number: u64, args: [u64; 6]) {
+        self.switch_to(domain);
+        let registers = &mut self.registers[domain];
+        set_call(registers, number, args);
+        let slot = self.slots[domain];
+        self.inside[domain] = true;
+        let outcome = self.state.enter(&mut self.machine, slot, registers, Entry::Call);
+        self.inside[domain] = outcome == Outcome::Reschedule;
+        self.audit();
+    }
+
+    /// One more step of the call that a domain is in, or of its being taken apart.
+    pub fn step(&mut self, domain: usize) {
+        if !self.is_running(domain) {
+            let _ = self.state.schedule(&mut self.machine);
+            self.inside[domain] = false;
+        } else if self.inside[domain] {
+            self.switch_to(domain);
+            let (slot, registers) = (self.slots[domain], &mut self.registers[domain]);
+            let outcome = self.state.resume(&mut self.machine, slot, registers);
+            self.inside[domain] = outcome == Outcome::Reschedule;
+        }
+        self.audit();
+    }
+
+    /// Whether a domain is in the middle of a call.
+    pub fn is_inside(&self, domain: usize) -> bool {
+        self.inside[domain]
+    }
+
+    pub fn is_running(&self, domain: usize) -> bool {
+        let slot = self.slots[domain];
+        self.state.domains().any(|(found, domain)| found == slot && domain.is_running())
+    }
+
+    pub fn switch_to(&mut self, domain: usize) {
+        self.state.switch_to(&mut self.machine, self.slots[domain]);
     }
 
     pub fn call<C: Call>(&mut self, domain: usize, call: &C) -> Result<u64, (Error, u64)> {
