@@ -3,7 +3,8 @@
 //! Tables are the processor's own: a guest writes machine frame numbers into them (direct
 //! paging). An entry is accepted only if every bit of it is one that the tables below allow.
 //!
-//! *Not present*: the software bits may hold anything, the frame field must be zero. A
+//! *Not present*: the bits that a present entry may have may hold anything, the frame field
+//! must be zero. A
 //! not-present entry with the address of real memory can be used speculatively by some
 //! processors (L1TF, XSA-273).
 

@@ -63,7 +63,8 @@ pub enum Error {
     HypervisorRange = 9,
     /// No page table of the address space reaches this virtual page.
     NotMapped = 10,
-    /// The frame, grant or handle is still referenced: take the references away first.
+    /// The frame, grant or handle is still referenced: take the references away first. Or
+    /// another vCPU's call is validating the table or taking it apart: try again.
     Busy = 11,
     /// The table is pinned already.
     AlreadyPinned = 12,
@@ -95,8 +96,9 @@ pub enum Error {
     NotInBatch = 25,
     /// The vCPU has not registered what the call needs (trap entry, user root).
     NotRegistered = 26,
-    /// The trap frame to return to cannot be used: no frame is held, or its program
-    /// counter lies outside the guest's range.
+    /// The trap frame to return to cannot be used: none is held, its flags are not known, its
+    /// program counter lies outside the guest's range, or (x86-64) the base of `fs` or `gs` is
+    /// not canonical.
     BadTrapFrame = 27,
 }
 

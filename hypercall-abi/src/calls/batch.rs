@@ -16,7 +16,7 @@ pub struct BatchEntry {
     pub number_or_status: u64,
     /// In: its arguments. Out: argument 0 holds the value; the others are as they were.
     pub args: Args,
-    /// Reserved; 0.
+    /// Reserved: ignored.
     pub reserved: u64,
 }
 
