@@ -12,7 +12,7 @@ use crate::pt::{Progress, Then, UpdateWork, Walk};
 use crate::state::State;
 use crate::{Outcome, calls};
 use hypercall_abi::calls::Args;
-use hypercall_abi::{Error, Hypercall, Mfn, Status};
+use hypercall_abi::{Error, Mfn, Status};
 
 /// Cost of one entry of a batch.
 const BATCH_ENTRY: u32 = 8;
@@ -82,7 +82,7 @@ pub(crate) struct Pending {
 }
 
 impl<P: Platform> State<P> {
-    /// A call from the kernel of a vCPU: decodes it and makes it.
+    /// A call from the kernel of a vCPU: decodes it and makes it. Most are answered at once.
     #[inline(always)]
     pub(crate) fn hypercall<M: Machine>(
         &mut self,
@@ -91,10 +91,42 @@ impl<P: Platform> State<P> {
         registers: &mut P::Registers,
     ) -> Outcome {
         registers.step_over_call();
-        self.vcpu_mut(slot).called = true;
-        let mut budget = Budget::new(self.budget);
         let (number, args) = (registers.number(), registers.args());
-        let answer = self.make_call(machine, slot, registers, number, &args, &mut budget);
+        self.count_call(slot, number);
+        match calls::immediate(self, machine, slot, number, &args) {
+            Some(Ok(value)) => {
+                registers.set_result(Status::SUCCESS, value);
+                Outcome::Return
+            }
+            Some(Err(error)) => {
+                let status = self.refuse(slot, error);
+                registers.set_result(status, 0);
+                Outcome::Return
+            }
+            None => self.general_call(machine, slot, registers, number, &args),
+        }
+    }
+
+    /// Counts a refusal, and gives its status.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&mut self, slot: Slot, error: Error) -> Status {
+        self.domain_mut(slot).counters.refusals[error as usize - 1] += 1;
+        Status::from(Err(error))
+    }
+
+    #[inline(never)]
+    fn general_call<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        registers: &mut P::Registers,
+        number: u64,
+        args: &Args,
+    ) -> Outcome {
+        let mut budget = Budget::new(self.budget);
+        let answer = calls::general(self, machine, slot, registers, number, args, &mut budget);
+        let answer = answer.unwrap_or_else(|error| Answer::Done(Err(error.into())));
         self.settle(machine, slot, registers, None, answer, &mut budget)
     }
 
@@ -112,23 +144,6 @@ impl<P: Platform> State<P> {
             (work, _) => self.work(machine, slot, registers, work, &mut budget),
         };
         self.settle(machine, slot, registers, pending.batch, answer, &mut budget)
-    }
-
-    #[inline(always)]
-    fn make_call<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        slot: Slot,
-        registers: &mut P::Registers,
-        number: u64,
-        args: &Args,
-        budget: &mut Budget,
-    ) -> Answer {
-        self.count_call(slot, number);
-        match Hypercall::decode(number, args) {
-            Ok(call) => calls::dispatch(self, machine, slot, registers, &call, budget),
-            Err(error) => Answer::Done(Err(error.into())),
-        }
     }
 
     #[inline(always)]
@@ -196,12 +211,13 @@ impl<P: Platform> State<P> {
             }
             answer = if budget.spend(BATCH_ENTRY) {
                 let (number, args) = calls::batch::read_entry(machine, arguments, cursor.next);
-                if calls::batch::may_contain(number, &args) {
-                    self.make_call(machine, slot, registers, number, &args, budget)
+                self.count_call(slot, number);
+                let made = if calls::batch::may_contain(number, &args) {
+                    calls::general(self, machine, slot, registers, number, &args, budget)
                 } else {
-                    self.count_call(slot, number);
-                    Answer::Done(Err(Error::NotInBatch.into()))
-                }
+                    Err(Error::NotInBatch)
+                };
+                made.unwrap_or_else(|error| Answer::Done(Err(error.into())))
             } else {
                 Answer::More(Work::NextOfBatch)
             };
@@ -212,10 +228,7 @@ impl<P: Platform> State<P> {
     fn account(&mut self, slot: Slot, result: Result<u64, Refusal>) -> (Status, u64) {
         match result {
             Ok(value) => (Status::SUCCESS, value),
-            Err(Refusal { error, done }) => {
-                self.domain_mut(slot).counters.refusals[error as usize - 1] += 1;
-                (Status::from(Err(error)), done)
-            }
+            Err(Refusal { error, done }) => (self.refuse(slot, error), done),
         }
     }
 

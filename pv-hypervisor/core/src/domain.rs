@@ -31,7 +31,8 @@ impl Slot {
     /// The slot as an index, 0 to [`MAX_DOMAINS`] − 1.
     #[inline(always)]
     pub const fn index(self) -> usize {
-        self.0 as usize
+        // The mask changes nothing: it tells the compiler that no index is out of bounds.
+        self.0 as usize % MAX_DOMAINS
     }
 
     /// The identity of the next domain in this slot, after `previous`.

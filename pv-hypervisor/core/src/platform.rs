@@ -40,17 +40,15 @@ pub trait Registers:
     /// The program counter.
     fn pc(&self) -> u64;
 
-    /// Sets the program counter.
-    fn set_pc(&mut self, pc: u64);
-
     /// The stack pointer.
     fn sp(&self) -> u64;
 
-    /// Sets the stack pointer.
-    fn set_sp(&mut self, sp: u64);
-
     /// Puts the program counter behind the instruction that made a call.
     fn step_over_call(&mut self);
+
+    /// Goes to the guest kernel's trap entry: as a trap of the processor would, without the
+    /// flags that change how instructions behave.
+    fn enter_handler(&mut self, pc: u64, sp: u64);
 
     /// Makes values that came from the guest safe to load: privileged flags are forced.
     ///
@@ -104,6 +102,10 @@ const RFLAGS_GUEST: u64 = 0x0024_0dd5;
 /// reach the hypervisor.
 const RFLAGS_FORCED: u64 = 0x202;
 
+/// Flags that are clear in a trap entry: TF, or the entry would be single-stepped into itself;
+/// DF and AC, which compiled code expects to be clear.
+const RFLAGS_OFF_IN_HANDLER: u64 = 0x0004_0500;
+
 impl Registers for X86_64Registers {
     const WORDS: usize = 24;
 
@@ -126,7 +128,17 @@ impl Registers for X86_64Registers {
         for (index, word) in words.iter_mut().enumerate() {
             *word = read(index);
         }
-        zerocopy::transmute!(words)
+        let mut registers: Self = zerocopy::transmute!(words);
+        registers.reserved_vector = 0;
+        registers.reserved_error = 0;
+        registers
+    }
+
+    #[inline(always)]
+    fn enter_handler(&mut self, pc: u64, sp: u64) {
+        self.rip = pc;
+        self.rsp = sp;
+        self.rflags &= !RFLAGS_OFF_IN_HANDLER;
     }
 
     #[inline(always)]
@@ -151,18 +163,8 @@ impl Registers for X86_64Registers {
     }
 
     #[inline(always)]
-    fn set_pc(&mut self, pc: u64) {
-        self.rip = pc;
-    }
-
-    #[inline(always)]
     fn sp(&self) -> u64 {
         self.rsp
-    }
-
-    #[inline(always)]
-    fn set_sp(&mut self, sp: u64) {
-        self.rsp = sp;
     }
 
     #[inline(always)]
@@ -211,6 +213,12 @@ impl Registers for Riscv64Registers {
     }
 
     #[inline(always)]
+    fn enter_handler(&mut self, pc: u64, sp: u64) {
+        self.pc = pc;
+        self.sp = sp;
+    }
+
+    #[inline(always)]
     fn number(&self) -> u64 {
         self.a7
     }
@@ -232,18 +240,8 @@ impl Registers for Riscv64Registers {
     }
 
     #[inline(always)]
-    fn set_pc(&mut self, pc: u64) {
-        self.pc = pc;
-    }
-
-    #[inline(always)]
     fn sp(&self) -> u64 {
         self.sp
-    }
-
-    #[inline(always)]
-    fn set_sp(&mut self, sp: u64) {
-        self.sp = sp;
     }
 
     #[inline(always)]
@@ -278,6 +276,13 @@ mod tests {
         registers.rflags = 0;
         registers.sanitise().unwrap();
         assert_eq!(registers.rflags, RFLAGS_FORCED);
+    }
+
+    #[test]
+    fn a_trap_entry_is_not_single_stepped() {
+        let mut registers = X86_64Registers { rflags: 0x4_0702, ..Default::default() };
+        registers.enter_handler(1, 2);
+        assert_eq!((registers.rip, registers.rsp, registers.rflags), (1, 2, 0x202));
     }
 
     #[test]

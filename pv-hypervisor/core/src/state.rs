@@ -6,8 +6,9 @@ use crate::machine::Machine;
 use crate::platform::Platform;
 use crate::sched::Scheduler;
 use crate::tlb::Tlb;
-use crate::vcpu::{Mode, Vcpu};
+use crate::vcpu::Vcpu;
 use crate::{Entry, Outcome};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 use hypercall_abi::trap::Cause;
@@ -60,10 +61,10 @@ pub struct State<P: Platform> {
     pub tlb: Tlb,
     /// Who runs.
     pub scheduler: Scheduler,
-    pub(crate) domains: Vec<Option<Domain>>,
-    pub(crate) vcpus: Vec<Option<Vcpu>>,
-    pub(crate) identities: Vec<Option<DomainId>>,
-    pub(crate) initial_frames: Vec<u64>,
+    pub(crate) domains: SlotTable<Option<Domain>>,
+    pub(crate) vcpus: SlotTable<Option<Vcpu>>,
+    pub(crate) identities: SlotTable<Option<DomainId>>,
+    pub(crate) initial_frames: SlotTable<u64>,
     pub(crate) earliest_deadline: u64,
     pub(crate) gone: Vec<DomainSummary>,
     pub(crate) ending: usize,
@@ -113,9 +114,7 @@ impl<P: Platform> State<P> {
         entry: Entry,
     ) -> Outcome {
         let outcome = match entry {
-            Entry::Call if self.vcpu(slot).mode == Mode::Kernel => {
-                self.hypercall(machine, slot, registers)
-            }
+            Entry::Call if self.vcpu_mut(slot).calls() => self.hypercall(machine, slot, registers),
             Entry::Call => {
                 let trap = crate::Trap { cause: Cause::SystemCall, code: 0, address: 0 };
                 self.deliver_trap(machine, slot, registers, trap)
@@ -214,9 +213,11 @@ impl<P: Platform> State<P> {
 }
 
 /// A table with a place for each domain.
-fn table<T: Clone>(empty: T) -> Option<Vec<T>> {
+type SlotTable<T> = Box<[T; MAX_DOMAINS]>;
+
+fn table<T: Clone>(empty: T) -> Option<SlotTable<T>> {
     let mut table = Vec::new();
     table.try_reserve_exact(MAX_DOMAINS).ok()?;
     table.resize(MAX_DOMAINS, empty);
-    Some(table)
+    table.try_into().ok()
 }

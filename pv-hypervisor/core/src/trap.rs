@@ -60,8 +60,7 @@ impl<P: Platform> State<P> {
             }
             Mode::Kernel => registers.sp() & !15,
         };
-        registers.set_pc(entry.entry.0);
-        registers.set_sp(stack);
+        registers.enter_handler(entry.entry.0, stack);
         self.domain_mut(slot).counters.traps += 1;
         Outcome::Return
     }

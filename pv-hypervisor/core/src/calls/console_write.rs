@@ -8,6 +8,7 @@ use hypercall_abi::Error;
 use hypercall_abi::calls::ConsoleWrite;
 use hypercall_abi::calls::console_write::MAX_BYTES;
 
+#[inline(never)]
 pub(super) fn run<P: Platform, M: Machine>(
     state: &mut State<P>,
     machine: &mut M,

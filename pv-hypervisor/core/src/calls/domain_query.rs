@@ -10,6 +10,7 @@ use hypercall_abi::domain_info::DomainInfo;
 use hypercall_abi::{DomainId, Error};
 use zerocopy::IntoBytes;
 
+#[inline(never)]
 pub(super) fn run<P: Platform, M: Machine>(
     state: &State<P>,
     machine: &mut M,

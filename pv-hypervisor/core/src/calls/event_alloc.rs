@@ -8,6 +8,7 @@ use crate::state::State;
 use hypercall_abi::Error;
 use hypercall_abi::calls::EventAlloc;
 
+#[inline(never)]
 pub(super) fn run<P: Platform>(
     state: &mut State<P>,
     slot: Slot,

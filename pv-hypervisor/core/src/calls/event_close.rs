@@ -9,6 +9,7 @@ use crate::state::State;
 use hypercall_abi::Error;
 use hypercall_abi::calls::EventClose;
 
+#[inline(never)]
 pub(super) fn run<P: Platform, M: Machine>(
     state: &mut State<P>,
     machine: &mut M,

@@ -13,6 +13,7 @@ use hypercall_abi::calls::GrantMap;
 use hypercall_abi::calls::grant_map::MappedGrant;
 use hypercall_abi::calls::grant_share::Access;
 
+#[inline(never)]
 pub(super) fn run<P: Platform>(
     state: &mut State<P>,
     slot: Slot,

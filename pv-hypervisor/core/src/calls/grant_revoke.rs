@@ -7,6 +7,7 @@ use crate::state::State;
 use hypercall_abi::Error;
 use hypercall_abi::calls::GrantRevoke;
 
+#[inline(never)]
 pub(super) fn run<P: Platform>(
     state: &mut State<P>,
     slot: Slot,

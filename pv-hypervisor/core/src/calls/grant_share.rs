@@ -14,6 +14,7 @@ use hypercall_abi::Error;
 use hypercall_abi::calls::GrantShare;
 use hypercall_abi::calls::grant_share::Access;
 
+#[inline(never)]
 pub(super) fn run<P: Platform, M: Machine>(
     state: &mut State<P>,
     machine: &mut M,

@@ -10,6 +10,7 @@ use crate::state::State;
 use hypercall_abi::calls::GrantUnmap;
 use hypercall_abi::{Error, GrantHandle};
 
+#[inline(never)]
 pub(super) fn run<P: Platform, M: Machine>(
     state: &mut State<P>,
     machine: &mut M,

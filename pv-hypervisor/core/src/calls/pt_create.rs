@@ -16,6 +16,7 @@ use hypercall_abi::calls::PtCreate;
 use crate::format::Format;
 use crate::frame::Hold;
 
+#[inline(never)]
 pub(super) fn run<P: Platform, M: Machine>(
     state: &mut State<P>,
     machine: &mut M,

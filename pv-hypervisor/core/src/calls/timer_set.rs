@@ -7,6 +7,7 @@ use crate::state::State;
 use hypercall_abi::calls::TimerSet;
 use hypercall_abi::{Error, Port};
 
+#[inline(never)]
 pub(super) fn run<P: Platform, M: Machine>(
     state: &mut State<P>,
     machine: &mut M,

@@ -9,6 +9,7 @@ use hypercall_abi::Error;
 use hypercall_abi::calls::TlbFlush;
 use hypercall_abi::calls::tlb_flush::FlushScope;
 
+#[inline(never)]
 pub(super) fn run<P: Platform, M: Machine>(
     state: &mut State<P>,
     machine: &mut M,
