@@ -1,0 +1,100 @@
+//! One message as a frame: encoding into the image's buffer, decoding of one frame's body.
+
+use serde::{Deserialize, Serialize};
+
+/// First byte of every frame's content.
+pub const VERSION: u8 = 1;
+
+/// Bytes that one message carries at most. Text and logs are cut into pieces of this size
+/// or smaller; every record of this crate is below it.
+pub const MAX_PAYLOAD: usize = 2048;
+
+/// Bytes of a buffer that holds any frame: the payload, at most 8 bytes of header (version,
+/// source, kind, length), one byte of COBS for each 254, and the zeros at both ends.
+pub const FRAME_BYTES: usize = {
+    let content = MAX_PAYLOAD + 8;
+    content + content / 254 + 1 + 2
+};
+
+/// Who speaks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Source(pub u16);
+
+impl Source {
+    /// The hypervisor itself; every other number is a domain's identity.
+    pub const HYPERVISOR: Source = Source(0);
+}
+
+/// What the bytes of a message are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Kind {
+    /// Console text, UTF-8 as a rule.
+    Text,
+    /// One frame of a defmt log, `encoding-raw`.
+    Log,
+    /// One [`TraceRecord`](crate::TraceRecord).
+    Trace,
+    /// One [`ReportRecord`](crate::ReportRecord), from the hypervisor alone.
+    Report,
+    /// Bytes of a guest's report stream, in a format of its own.
+    GuestReport,
+}
+
+/// One message.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Message<'a> {
+    /// Who speaks.
+    pub source: Source,
+    /// What the bytes are.
+    pub kind: Kind,
+    /// The bytes, at most [`MAX_PAYLOAD`].
+    pub bytes: &'a [u8],
+}
+
+/// Why a message was not encoded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EncodeError {
+    /// The message carries more than [`MAX_PAYLOAD`] bytes: cut it into pieces.
+    TooLong,
+    /// The buffer is too short: [`FRAME_BYTES`] hold any message.
+    BufferTooShort,
+}
+
+impl core::fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            EncodeError::TooLong => {
+                write!(f, "a message carries at most {MAX_PAYLOAD} bytes: cut it into pieces")
+            }
+            EncodeError::BufferTooShort => {
+                write!(f, "the buffer is too short for the frame: {FRAME_BYTES} bytes hold any")
+            }
+        }
+    }
+}
+
+impl core::error::Error for EncodeError {}
+
+/// Writes `message` into `buffer` as a frame and returns the part of the buffer to send.
+///
+/// # Errors
+/// [`EncodeError`]; nothing of the buffer is then worth sending.
+pub fn encode<'b>(message: &Message<'_>, buffer: &'b mut [u8]) -> Result<&'b [u8], EncodeError> {
+    if message.bytes.len() > MAX_PAYLOAD {
+        return Err(EncodeError::TooLong);
+    }
+    let (first, rest) = buffer.split_first_mut().ok_or(EncodeError::BufferTooShort)?;
+    *first = 0;
+    let length = postcard::to_slice_cobs(&(VERSION, message), rest)
+        .map_err(|_| EncodeError::BufferTooShort)?
+        .len();
+    Ok(&buffer[..=length])
+}
+
+/// Decodes the body of a frame, what lies between its zeros, in place. `None`: it is not
+/// a frame of this version.
+pub fn decode(body: &mut [u8]) -> Option<Message<'_>> {
+    let (version, message): (u8, Message<'_>) = postcard::from_bytes_cobs(body).ok()?;
+    (version == VERSION && message.bytes.len() <= MAX_PAYLOAD).then_some(message)
+}

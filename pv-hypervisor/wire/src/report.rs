@@ -1,0 +1,92 @@
+//! What the hypervisor reports of a run: one record for each domain when it is gone, and
+//! the totals at the end. The last record is the run's good end: without it a run failed.
+
+use serde::{Deserialize, Serialize};
+
+/// A short name.
+pub type Name = heapless::String<32>;
+
+/// Why a domain ended, in a sentence, cut at 160 bytes.
+pub type EndText = heapless::String<160>;
+
+/// Counts by number: of calls, of status codes. Numbers without a place are not counted.
+pub type Counts = heapless::Vec<u64, 64>;
+
+/// One record of the report.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant, reason = "records are built one at a time, and sent at once")]
+pub enum ReportRecord {
+    /// A domain has gone, with every frame of it.
+    Domain(DomainReport),
+    /// The run is over and the machine is about to be switched off.
+    Run(RunTotals),
+}
+
+/// What one domain has done.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct DomainReport {
+    /// Its identity.
+    pub id: u16,
+    /// Its name.
+    pub name: Name,
+    /// Whether it ended as it should: by itself, with nothing wrong.
+    pub ok: bool,
+    /// How it ended.
+    pub end: EndText,
+    /// Frames that it owned when it started.
+    pub frames_start: u64,
+    /// Frames that it owned at most.
+    pub frames_peak: u64,
+    /// Validated page-table frames that it had at most.
+    pub table_frames_peak: u64,
+    /// Calls by number, elements of batches included.
+    pub calls: Counts,
+    /// Calls with a number that no call has.
+    pub unknown_calls: u64,
+    /// Answers by status number; place 0, success, may be left 0.
+    pub refusals: Counts,
+    /// Traps delivered to its kernel.
+    pub traps: u64,
+    /// Ticks of the counter that it ran, hypercalls included.
+    pub ticks: u64,
+}
+
+/// What the whole run comes to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct RunTotals {
+    /// Frames that were free before the first domain was made.
+    pub frames_before: u64,
+    /// Frames that were free after the last was gone.
+    pub frames_after: u64,
+    /// Bytes of the frame table for each frame.
+    pub frame_table_bytes: u32,
+    /// Ticks of the counter from the hypervisor's first line to this record.
+    pub ticks: u64,
+    /// Ticks of the counter in a second.
+    pub ticks_per_second: u64,
+    /// Times that the audit ran.
+    pub audits: u64,
+    /// Context switches between domains.
+    pub switches: u64,
+}
+
+/// A run's report, put together on the host.
+#[cfg(feature = "alloc")]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct RunReport {
+    /// Domains, in the order in which they ended.
+    pub domains: alloc::vec::Vec<DomainReport>,
+    /// The totals, when the run came to its end.
+    pub totals: Option<RunTotals>,
+}
+
+#[cfg(feature = "alloc")]
+impl RunReport {
+    /// Adds one record.
+    pub fn add(&mut self, record: ReportRecord) {
+        match record {
+            ReportRecord::Domain(domain) => self.domains.push(domain),
+            ReportRecord::Run(totals) => self.totals = Some(totals),
+        }
+    }
+}
