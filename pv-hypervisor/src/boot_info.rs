@@ -1,0 +1,57 @@
+//! What the boot loader told, in one form for every architecture.
+
+use core::ops::Range;
+
+/// Ranges of memory that a machine may have at most. More are refused at boot.
+pub const MAX_RANGES: usize = 64;
+
+/// Bytes of command line that are kept.
+pub const COMMAND_LINE_BYTES: usize = 1024;
+
+/// A list of ranges of machine addresses.
+pub type Ranges = heapless::Vec<Range<u64>, MAX_RANGES>;
+
+/// What the boot loader told. Nothing in it is believed further than it was checked: ranges
+/// are not empty and do not wrap, and that is all.
+pub struct BootInfo {
+    /// Memory.
+    pub memory: Ranges,
+    /// Parts of it that are in use: firmware, tables, the boot loader's own structures.
+    pub reserved: Ranges,
+    /// Where the bundle of guests lies, if there is one.
+    pub bundle: Option<Range<u64>>,
+    /// The hypervisor's command line, cut where it is not UTF-8 or too long.
+    pub command_line: heapless::String<COMMAND_LINE_BYTES>,
+}
+
+impl BootInfo {
+    /// Nothing known yet.
+    pub const fn new() -> BootInfo {
+        BootInfo {
+            memory: Ranges::new(),
+            reserved: Ranges::new(),
+            bundle: None,
+            command_line: heapless::String::new(),
+        }
+    }
+
+    /// Keeps as much of the command line as is UTF-8 and fits.
+    pub fn set_command_line(&mut self, bytes: &[u8]) {
+        for chunk in bytes.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                if self.command_line.push(character).is_err() {
+                    return;
+                }
+            }
+            if !chunk.invalid().is_empty() {
+                return;
+            }
+        }
+    }
+}
+
+/// The range of `size` bytes from `start` on; `None` if it is empty or wraps.
+pub fn range(start: u64, size: u64) -> Option<Range<u64>> {
+    let end = start.checked_add(size)?;
+    (start < end).then_some(start..end)
+}

@@ -1,0 +1,144 @@
+//! Domains from the bundle, every byte of which is untrusted.
+
+use crate::arch::{self, Platform, Registers};
+use crate::memory::Layout;
+use alloc::vec::Vec;
+use core::ops::Range;
+use hypercall_abi::{Features, Mfn, PAGE_SIZE};
+use pv_bundle::{Bundle, BundleError, Domain, GuestImage, ImageError, Options};
+use pv_core::Machine;
+use pv_core::{
+    BuildError, Config, ConfigError, DomainSpec, Image, Region, RegionKind, Segment, Slot, State,
+};
+
+/// Why the bundle was not loaded.
+pub enum LoadError<'a> {
+    /// The bundle itself breaks a rule.
+    Bundle(BundleError),
+    /// The core cannot run on this machine.
+    Config(ConfigError),
+    /// A domain's image breaks a rule.
+    Image(&'a str, ImageError),
+    /// A domain's image wants features that this hypervisor has not.
+    Features(&'a str, u64),
+    /// The core did not build a domain.
+    Build(&'a str, BuildError),
+}
+
+impl core::fmt::Display for LoadError<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            LoadError::Bundle(error) => write!(f, "the bundle: {error}"),
+            LoadError::Config(error) => write!(f, "{error}"),
+            LoadError::Image(name, error) => write!(f, "domain '{name}': its image: {error}"),
+            LoadError::Features(name, missing) => write!(
+                f,
+                "domain '{name}': its image needs features {missing:#x}, which this hypervisor \
+                 has not: build it without them"
+            ),
+            LoadError::Build(name, error) => write!(f, "domain '{name}' was not built: {error}"),
+        }
+    }
+}
+
+/// What was loaded.
+pub struct Loaded {
+    /// The core, with every domain in it.
+    pub state: State<Platform>,
+    /// The vCPUs, with the registers that they start with.
+    pub vcpus: Vec<(Slot, Registers)>,
+    /// What the manifest asks of the hypervisor.
+    pub options: Options,
+    /// Frames that nobody owned before the first domain was built.
+    pub frames_before: u64,
+}
+
+/// Builds the core and every domain of the bundle.
+///
+/// # Errors
+/// [`LoadError`]; the run cannot begin.
+pub fn load<'a>(
+    bytes: &'a [u8],
+    bundle: &'a mut Option<Bundle<'a>>,
+    machine: &mut impl Machine,
+    layout: &Layout,
+    ticks_per_second: u64,
+) -> Result<Loaded, LoadError<'a>> {
+    let bundle: &'a Bundle<'a> = bundle.insert(Bundle::parse(bytes).map_err(LoadError::Bundle)?);
+    let manifest = bundle.manifest();
+    let options = manifest.options;
+    let mut features = Features::empty();
+    features.set(Features::FLOATING_POINT, arch::FloatingPoint::is_present());
+    features.set(Features::AUDIT, cfg!(feature = "audit") && options.audit_period != 0);
+    let per_millisecond = ticks_per_second / 1000;
+    let config = Config {
+        ticks_per_second,
+        slice_ticks: u64::from(options.slice_ms) * per_millisecond,
+        scatter_stride: options.scatter_seed.max(1),
+        features,
+    };
+    let mut state = State::new(config, &regions(layout)).map_err(LoadError::Config)?;
+    let frames_before = state.frames.unowned();
+    let mut vcpus = Vec::new();
+    for domain in &manifest.domains {
+        let vcpu = build(&mut state, machine, bundle, domain, per_millisecond)?;
+        vcpus.push(vcpu);
+    }
+    Ok(Loaded { state, vcpus, options, frames_before })
+}
+
+fn build<'a>(
+    state: &mut State<Platform>,
+    machine: &mut impl Machine,
+    bundle: &'a Bundle<'a>,
+    domain: &Domain<'a>,
+    ticks_per_millisecond: u64,
+) -> Result<(Slot, Registers), LoadError<'a>> {
+    let name = domain.name;
+    let file = bundle.image(domain.image).unwrap_or_default();
+    let image_error = |error| LoadError::Image(name, error);
+    let image = GuestImage::parse(file, arch::ARCHITECTURE).map_err(image_error)?;
+    image.check_memory(domain.memory, domain.max_memory).map_err(image_error)?;
+    let missing = image.note.required_features & !state.config.features.bits();
+    if missing != 0 {
+        return Err(LoadError::Features(name, missing));
+    }
+    let segments: Vec<Segment<'_>> = image
+        .segments
+        .iter()
+        .map(|segment| Segment {
+            address: segment.address,
+            memory_size: segment.memory_size,
+            data: segment.data,
+            writable: segment.writable,
+            executable: segment.executable,
+        })
+        .collect();
+    let spec = DomainSpec {
+        name,
+        frames: domain.memory / PAGE_SIZE,
+        max_frames: domain.max_memory / PAGE_SIZE,
+        command_line: domain.command_line,
+        watchdog_ticks: u64::from(domain.watchdog_ms) * ticks_per_millisecond,
+        image: Image {
+            entry: image.entry,
+            physmap_base: image.physmap_base.0,
+            segments: &segments,
+        },
+    };
+    state.create_domain(machine, &spec).map_err(|error| LoadError::Build(name, error))
+}
+
+fn regions(layout: &Layout) -> Vec<Region> {
+    let region = |kind| {
+        move |range: &Range<u64>| Region {
+            start: Mfn::containing(range.start),
+            count: (range.end - range.start) / PAGE_SIZE,
+            kind,
+        }
+    };
+    let mut regions: Vec<Region> = layout.free.iter().map(region(RegionKind::Free)).collect();
+    regions.extend(layout.own.iter().map(region(RegionKind::Hypervisor)));
+    regions.extend(layout.reserved.iter().map(region(RegionKind::Reserved)));
+    regions
+}

@@ -1,0 +1,45 @@
+//! The run report: one record for each domain that is gone, the totals at the end.
+
+use crate::console;
+use hypercall_abi::Error;
+use pv_core::DomainSummary;
+use pv_wire::{
+    Counts, DomainReport, EndText, Kind, MAX_PAYLOAD, Name, ReportRecord, RunTotals, Source, record,
+};
+
+/// Reports a domain that is gone.
+pub fn domain(summary: &DomainSummary) {
+    let counters = &summary.counters;
+    let mut end = EndText::new();
+    // A reason that is longer is cut.
+    let _ = core::fmt::write(&mut end, format_args!("{}", summary.reason));
+    let mut refusals = Counts::new();
+    let _ = refusals.push(0);
+    let _ = refusals.extend_from_slice(&counters.refusals);
+    send(&ReportRecord::Domain(DomainReport {
+        id: summary.id.0,
+        name: Name::try_from(summary.name.as_str()).unwrap_or_default(),
+        ok: summary.reason.is_success(),
+        end,
+        frames_start: summary.initial_frames,
+        frames_peak: counters.peak_frames,
+        table_frames_peak: counters.peak_tables,
+        calls: Counts::from_slice(&counters.calls).unwrap_or_default(),
+        unknown_calls: counters.refusals[Error::UnknownCall as usize - 1],
+        refusals,
+        traps: counters.traps,
+        ticks: counters.ticks,
+    }));
+}
+
+/// Reports the end of the run.
+pub fn totals(totals: &RunTotals) {
+    send(&ReportRecord::Run(*totals));
+}
+
+fn send(record: &ReportRecord) {
+    let mut buffer = [0; MAX_PAYLOAD];
+    if let Some(bytes) = record::encode(record, &mut buffer) {
+        console::send(Source::HYPERVISOR, Kind::Report, bytes);
+    }
+}

@@ -1,0 +1,267 @@
+//! The run: entries from guests, what runs next, the end.
+#![allow(unsafe_code, reason = "the entry code passes contexts by address")]
+
+use crate::arch::{self, Entered, Platform};
+use crate::context::Context;
+use crate::fatal::Shown;
+use crate::loader::Loaded;
+use crate::machine::Hardware;
+use crate::observe::Observer;
+use crate::{report, say};
+use alloc::boxed::Box;
+use hypercall_abi::DomainId;
+use pv_core::domain::{Life, MAX_DOMAINS};
+use pv_core::{DomainSummary, EndReason, Entry, Next, Outcome, Slot, State};
+use pv_wire::RunTotals;
+use spin::Mutex;
+
+/// Times in a second that the serial line is looked at while nothing runs.
+const POLLS_PER_SECOND: u64 = 100;
+
+/// Everything that the hypervisor is, behind one lock.
+pub struct Hypervisor {
+    /// What decides.
+    state: State<Platform>,
+    /// What acts.
+    machine: Hardware,
+    /// Whether every call goes the long way, with trace or audit.
+    observe: bool,
+    observer: Observer,
+    contexts: [*mut Context; MAX_DOMAINS],
+    /// Whose floating-point registers the processor holds, and whom entries are from.
+    current: *mut Context,
+    focus: DomainId,
+    totals: RunTotals,
+    all_well: bool,
+}
+
+// SAFETY: the contexts are reached under the lock, or by the entry code of the processor that
+// runs them.
+unsafe impl Send for Hypervisor {}
+
+/// Runs what was loaded until no domain is left, and switches off.
+pub fn run(loaded: Loaded, machine: Hardware, focus: DomainId, totals: RunTotals) -> ! {
+    let observer = Observer::new(&loaded.options);
+    let hypervisor = Box::leak(Box::new(Mutex::new(Hypervisor {
+        state: loaded.state,
+        machine,
+        observe: observer.is_wanted(),
+        observer,
+        contexts: [core::ptr::null_mut(); MAX_DOMAINS],
+        current: core::ptr::null_mut(),
+        focus,
+        totals,
+        all_well: true,
+    })));
+    let hypervisor: &'static Mutex<Hypervisor> = hypervisor;
+    let first = {
+        let mut guard = hypervisor.lock();
+        for (slot, registers) in loaded.vcpus {
+            guard.contexts[slot.index()] = Box::leak(Box::new(Context {
+                registers,
+                host_stack: 0,
+                hypervisor,
+                slot,
+                told: false,
+                floating_point: arch::FloatingPoint::clean(),
+            }));
+        }
+        guard.reschedule()
+    };
+    // SAFETY: `reschedule` has prepared the context and the core has loaded its tables.
+    unsafe { arch::enter_guest(first) }
+}
+
+/// Called by the entry code: the guest has made a call. Returns whom to go on with.
+///
+/// # Safety
+/// `context` is what the processor's entries are from, as `prepare_context` made it.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn on_call(context: *mut Context) -> *mut Context {
+    // SAFETY: contexts are never freed, and nobody else touches one whose vCPU has entered.
+    let context = unsafe { &mut *context };
+    let mut guard = context.hypervisor.lock();
+    let hypervisor = &mut *guard;
+    if hypervisor.observe {
+        return hypervisor.observed_call(context);
+    }
+    let Hypervisor { state, machine, .. } = hypervisor;
+    match state.enter(machine, context.slot, &mut context.registers, Entry::Call) {
+        Outcome::Return => context,
+        Outcome::Reschedule => hypervisor.leave(context.slot),
+    }
+}
+
+/// Called by the entry code: the guest was left by anything but a call.
+///
+/// # Safety
+/// As [`on_call`].
+#[unsafe(no_mangle)]
+unsafe extern "C" fn on_trap(context: *mut Context) -> *mut Context {
+    // SAFETY: as in `on_call`.
+    let context = unsafe { &mut *context };
+    let mut guard = context.hypervisor.lock();
+    let hypervisor = &mut *guard;
+    let entry = match arch::decode_trap(&mut context.registers) {
+        Entered::Trap(trap) => Entry::Trap(trap),
+        Entered::Interrupt => {
+            arch::take_interrupt();
+            hypervisor.interrupt();
+            Entry::Interrupt
+        }
+    };
+    let Hypervisor { state, machine, .. } = hypervisor;
+    let outcome = state.enter(machine, context.slot, &mut context.registers, entry);
+    if hypervisor.observe && entry != Entry::Interrupt {
+        hypervisor.audit();
+    }
+    match outcome {
+        Outcome::Return => context,
+        Outcome::Reschedule => hypervisor.leave(context.slot),
+    }
+}
+
+impl Hypervisor {
+    /// A call with trace and audit.
+    #[cold]
+    #[inline(never)]
+    fn observed_call(&mut self, context: &mut Context) -> *mut Context {
+        self.observer.before_call(&self.state, context.slot, &context.registers);
+        let Hypervisor { state, machine, .. } = self;
+        let outcome = state.enter(machine, context.slot, &mut context.registers, Entry::Call);
+        if outcome == Outcome::Return {
+            self.observer.after_call(context.slot, &context.registers);
+        }
+        self.audit();
+        match outcome {
+            Outcome::Return => context,
+            Outcome::Reschedule => self.leave(context.slot),
+        }
+    }
+
+    fn audit(&mut self) {
+        self.observer.audit(&self.state, &self.machine, &mut self.totals.audits);
+    }
+
+    /// A vCPU does not go on at once: tells its domain's end, if that is why.
+    #[cold]
+    #[inline(never)]
+    fn leave(&mut self, slot: Slot) -> *mut Context {
+        self.tell_if_ended(slot);
+        self.reschedule()
+    }
+
+    /// An interrupt came: the alarm, and a moment to look at the serial line.
+    fn interrupt(&mut self) {
+        while let Some(byte) = arch::serial_read() {
+            self.state.console_input(&mut self.machine, self.focus, byte);
+        }
+        if self.machine.take_alarm() {
+            self.state.alarm(&mut self.machine);
+        }
+    }
+
+    /// Finds the vCPU that runs next, and makes the processor its own.
+    fn reschedule(&mut self) -> *mut Context {
+        loop {
+            let next = self.state.schedule(&mut self.machine);
+            while let Some(summary) = self.state.take_summary() {
+                self.domain_gone(&summary);
+            }
+            match next {
+                Next::Run(slot) => {
+                    let context = self.contexts[slot.index()];
+                    self.switch_to(context);
+                    // SAFETY: every slot that the core runs was loaded with a context, which
+                    // nobody else borrows while the lock is held.
+                    let registers = unsafe { &mut (*context).registers };
+                    let Hypervisor { state, machine, .. } = self;
+                    let outcome = state.resume(machine, slot, registers);
+                    match outcome {
+                        Outcome::Return => {
+                            self.observer.after_call(slot, registers);
+                            return context;
+                        }
+                        Outcome::Reschedule => self.tell_if_ended(slot),
+                    }
+                    // Not when the guest goes on: an audit may outlast its slice, and it would
+                    // never get anywhere.
+                    if self.observe {
+                        self.audit();
+                    }
+                }
+                Next::Idle => {
+                    let second = self.state.config.ticks_per_second;
+                    self.machine.sleep(second / POLLS_PER_SECOND);
+                    self.interrupt();
+                }
+                Next::Finished => self.finish(),
+            }
+        }
+    }
+
+    fn tell_if_ended(&mut self, slot: Slot) {
+        // SAFETY: as in `reschedule`.
+        let context = unsafe { &mut *self.contexts[slot.index()] };
+        let domain = self.state.domain(slot);
+        if let Life::Ending { reason, .. } = &domain.life
+            && !context.told
+        {
+            context.told = true;
+            tell_end(domain.id, &domain.name, reason, context);
+        }
+    }
+
+    /// Gives the processor to a vCPU: its registers and nobody else's.
+    fn switch_to(&mut self, context: *mut Context) {
+        if self.current == context {
+            return;
+        }
+        // SAFETY: `current` is null or a context; contexts are never freed.
+        if let Some(before) = unsafe { self.current.as_mut() } {
+            before.floating_point.save();
+        }
+        // SAFETY: a context, as above; the lock is held, so that nobody enters from it.
+        unsafe {
+            (*context).floating_point.load();
+            arch::prepare_context(context);
+        }
+        self.current = context;
+        self.totals.switches += 1;
+    }
+
+    fn domain_gone(&mut self, summary: &DomainSummary) {
+        if let Some(slot) = Slot::of(summary.id)
+            // SAFETY: null or a context, as in `switch_to`.
+            && let Some(context) = unsafe { self.contexts[slot.index()].as_mut() }
+            && !context.told
+        {
+            context.told = true;
+            tell_end(summary.id, &summary.name, &summary.reason, context);
+        }
+        self.all_well &= summary.reason.is_success();
+        report::domain(summary);
+    }
+
+    /// Nothing is left: the totals, and the switch.
+    fn finish(&mut self) -> ! {
+        self.totals.frames_after = self.state.frames.unowned();
+        self.totals.ticks = arch::now().saturating_sub(self.totals.ticks);
+        let complete = self.totals.frames_after == self.totals.frames_before;
+        report::totals(&self.totals);
+        arch::power_off(self.all_well && complete)
+    }
+}
+
+/// Says that a domain has ended, and why; with its registers, unless it ended as it should.
+fn tell_end(id: DomainId, name: &str, reason: &EndReason, context: &Context) {
+    if reason.is_success() {
+        defmt::info!("domain {=u16} {=str}: powered off", id.0, name);
+    } else {
+        say!(
+            "domain {} '{name}' ended: {reason}. Its registers:\n{}",
+            id.0,
+            Shown(&context.registers)
+        );
+    }
+}

@@ -1,0 +1,49 @@
+//! Boot, in order: processor, memory, clock, domains.
+#![allow(unsafe_code, reason = "the bundle is borrowed from raw memory")]
+
+use crate::boot_info::BootInfo;
+use crate::machine::Hardware;
+use crate::options::Options;
+use crate::{arch, direct_map, fatal, loader, memory, run};
+use hypercall_abi::{AbiVersion, DomainId};
+use pv_wire::RunTotals;
+
+/// What the architecture's boot code calls, on the boot stack, with the serial line open.
+pub fn start(boot: &BootInfo) -> ! {
+    let began = arch::now();
+    arch::init_processor();
+    defmt::info!(
+        "hypervisor {=str}, interface {=u16}.{=u16}",
+        env!("CARGO_PKG_VERSION"),
+        AbiVersion::CURRENT.major,
+        AbiVersion::CURRENT.minor
+    );
+    let options = Options::parse(&boot.command_line).unwrap_or_else(|word| {
+        fatal::stop(format_args!("'{word}' on the command line: only focus=N is known"))
+    });
+    let layout = memory::init(boot);
+    let ticks_per_second = arch::init_timer();
+    let Some(bundle) = &boot.bundle else {
+        fatal::stop(format_args!("no bundle of guests: pass one as the boot module (-initrd)"));
+    };
+    // SAFETY: the bundle lies in memory of its own, which the layout keeps reserved: nobody
+    // writes it.
+    let bytes = unsafe { direct_map::bytes(bundle) };
+    let mut machine = Hardware::new();
+    let mut parsed = None;
+    let loaded = loader::load(bytes, &mut parsed, &mut machine, &layout, ticks_per_second)
+        .unwrap_or_else(|error| fatal::stop(format_args!("{error}")));
+    let totals = RunTotals {
+        frames_before: loaded.frames_before,
+        frame_table_bytes: size_of::<pv_core::frame::Frame>() as u32,
+        ticks: began,
+        ticks_per_second,
+        ..RunTotals::default()
+    };
+    defmt::info!(
+        "{=usize} domains, {=u64} frames free before them",
+        loaded.vcpus.len(),
+        loaded.frames_before
+    );
+    run::run(loaded, machine, DomainId(options.focus), totals)
+}
