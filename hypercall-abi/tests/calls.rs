@@ -2,8 +2,14 @@
 //! refused.
 
 use hypercall_abi::calls::{
-    abi_query::Query, console_write::Stream, grant_share::Access, pt_switch::RootChange,
-    pte_update::{Target, TargetBits, Update}, shutdown::ShutdownReason, tlb_flush::FlushScope, *,
+    abi_query::Query,
+    console_write::Stream,
+    grant_share::Access,
+    pt_switch::RootChange,
+    pte_update::{Target, TargetBits, Update},
+    shutdown::ShutdownReason,
+    tlb_flush::FlushScope,
+    *,
 };
 use hypercall_abi::{
     DomainId, Error, GrantHandle, GrantRef, Hypercall, Mfn, Number, Port, VirtAddr, addr::Level,

@@ -208,7 +208,8 @@ fn start_info() {
     info.command_line[..2].copy_from_slice(b"ab");
     let words = words(&info);
     assert_eq!(words.len(), 157);
-    let head = [MAGIC, 0x0004_0003_0002_0001, 2, 3, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 2, 3];
+    let head =
+        [MAGIC, 0x0004_0003_0002_0001, 2, 3, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 2, 3];
     assert_eq!(words[..17], head);
     assert_eq!(words[17], u64::from_le_bytes(*b"one\0\0\0\0\0"));
     assert!(words[18..29].iter().all(|&word| word == 0));
@@ -258,9 +259,30 @@ fn trap_frames() {
 fn x86_64_registers() {
     let r = counted::<X86_64Registers>();
     let order = [
-        r.fs_base, r.gs_base, r.r15, r.r14, r.r13, r.r12, r.r11, r.r10, r.r9, r.r8, r.rbp, r.rdi,
-        r.rsi, r.rdx, r.rcx, r.rbx, r.rax, r.reserved_vector, r.reserved_error, r.rip, r.cs,
-        r.rflags, r.rsp, r.ss,
+        r.fs_base,
+        r.gs_base,
+        r.r15,
+        r.r14,
+        r.r13,
+        r.r12,
+        r.r11,
+        r.r10,
+        r.r9,
+        r.r8,
+        r.rbp,
+        r.rdi,
+        r.rsi,
+        r.rdx,
+        r.rcx,
+        r.rbx,
+        r.rax,
+        r.reserved_vector,
+        r.reserved_error,
+        r.rip,
+        r.cs,
+        r.rflags,
+        r.rsp,
+        r.ss,
     ];
     assert!(order.into_iter().eq(1..=24));
 }
@@ -270,8 +292,8 @@ fn riscv64_registers() {
     let r = counted::<Riscv64Registers>();
     let order = [
         r.ra, r.sp, r.gp, r.tp, r.t0, r.t1, r.t2, r.s0, r.s1, r.a0, r.a1, r.a2, r.a3, r.a4, r.a5,
-        r.a6, r.a7, r.s2, r.s3, r.s4, r.s5, r.s6, r.s7, r.s8, r.s9, r.s10, r.s11, r.t3, r.t4,
-        r.t5, r.t6, r.pc,
+        r.a6, r.a7, r.s2, r.s3, r.s4, r.s5, r.s6, r.s7, r.s8, r.s9, r.s10, r.s11, r.t3, r.t4, r.t5,
+        r.t6, r.pc,
     ];
     assert!(order.into_iter().eq(1..=32));
 }
@@ -300,7 +322,9 @@ fn page_table_entries() {
     assert_eq!(riscv64::Flags::all().bits(), 0x3df);
     assert_eq!(riscv64::TABLE_ALLOWED.bits(), 0x301);
     assert_eq!((riscv64::FRAME_MASK, riscv64::FRAME_SHIFT), (0x003f_ffff_ffff_fc00, 10));
-    for (number, format) in [(1, PageTableFormat::X86_64), (2, PageTableFormat::Sv39), (3, PageTableFormat::Sv48)] {
+    for (number, format) in
+        [(1, PageTableFormat::X86_64), (2, PageTableFormat::Sv39), (3, PageTableFormat::Sv48)]
+    {
         assert_eq!(PageTableFormat::new(number), Some(format));
     }
     assert_eq!((PageTableFormat::new(0), PageTableFormat::new(4)), (None, None));

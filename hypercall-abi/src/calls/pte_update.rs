@@ -118,6 +118,12 @@ impl Target {
 }
 
 impl TargetBits {
+    /// The page whose translation is to be flushed, if the flush bit is set.
+    #[inline]
+    pub const fn flushes(self) -> Option<VirtAddr> {
+        if self.0 & 4 != 0 { Some(VirtAddr(self.0 & !7)) } else { None }
+    }
+
     /// The target that the bits mean.
     ///
     /// # Errors

@@ -21,7 +21,12 @@ const FILES: &[(&str, &[&str])] = &[
     (
         "trap",
         &[
-            "CauseBits", "Cause", "TrapFlags", "FaultAccess", "TrapHeader", "X86_64TrapFrame",
+            "CauseBits",
+            "Cause",
+            "TrapFlags",
+            "FaultAccess",
+            "TrapHeader",
+            "X86_64TrapFrame",
             "Riscv64TrapFrame",
         ],
     ),
@@ -66,7 +71,11 @@ pub fn header() -> String {
             ..EnumConfig::default()
         },
         export: ExportConfig {
-            include: FILES.iter().flat_map(|(_, types)| types.iter()).map(|t| (*t).into()).collect(),
+            include: FILES
+                .iter()
+                .flat_map(|(_, types)| types.iter())
+                .map(|t| (*t).into())
+                .collect(),
             prefix: Some("Pv".into()),
             item_types: vec![ItemType::Enums, ItemType::Structs, ItemType::Typedefs],
             ..ExportConfig::default()
@@ -133,8 +142,7 @@ fn constants() -> String {
     for (heading, constants) in values::groups() {
         writeln!(text, "/* {heading}. */").unwrap();
         for (name, value) in constants {
-            let value =
-                if value < 4096 { format!("{value}ull") } else { format!("{value:#x}ull") };
+            let value = if value < 4096 { format!("{value}ull") } else { format!("{value:#x}ull") };
             writeln!(text, "#define PV_{name} {value}").unwrap();
         }
         text.push('\n');
@@ -150,8 +158,7 @@ fn trailer() -> String {
         let name = number.name();
         let parameters: Vec<String> =
             arguments.iter().map(|argument| format!("uint64_t {argument}")).collect();
-        let parameters =
-            if parameters.is_empty() { "void".into() } else { parameters.join(", ") };
+        let parameters = if parameters.is_empty() { "void".into() } else { parameters.join(", ") };
         let mut passed: Vec<&str> = arguments.to_vec();
         passed.resize(6, "0");
         let constant = format!("PV_NUMBER_{}", name.to_uppercase());

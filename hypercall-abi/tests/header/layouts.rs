@@ -2,9 +2,14 @@
 
 use core::mem::offset_of;
 use hypercall_abi::{
-    AbiVersion, calls::{batch::BatchEntry, pte_update::Update}, domain_info::DomainInfo,
-    note::GuestNote, registers::{Riscv64Registers, X86_64Registers}, start_info::StartInfo,
-    trap::{Riscv64TrapFrame, TrapHeader, X86_64TrapFrame}, vcpu_page::VcpuHeader,
+    AbiVersion,
+    calls::{batch::BatchEntry, pte_update::Update},
+    domain_info::DomainInfo,
+    note::GuestNote,
+    registers::{Riscv64Registers, X86_64Registers},
+    start_info::StartInfo,
+    trap::{Riscv64TrapFrame, TrapHeader, X86_64TrapFrame},
+    vcpu_page::VcpuHeader,
 };
 
 /// A structure: name, size, and name and offset of each field.

@@ -4,7 +4,9 @@
 use hypercall_abi::{
     AbiVersion, DomainId, Features, GrantHandle, Mfn, Number, PAGE_SHIFT, PAGE_SIZE, Port, Status,
     addr::TABLE_ENTRIES,
-    calls::{balloon_deflate, balloon_inflate, batch, console_write, pt_switch::RootChange, pte_update},
+    calls::{
+        balloon_deflate, balloon_inflate, batch, console_write, pt_switch::RootChange, pte_update,
+    },
     note, pte, start_info,
     trap::{FaultAccess, TRAP_FRAMES, TrapFlags},
     vcpu_page,

@@ -233,6 +233,7 @@ impl<P: Platform> State<P> {
     }
 
     /// Does a bounded piece of what is left of a call.
+    #[inline(never)]
     pub(crate) fn work<M: Machine>(
         &mut self,
         machine: &mut M,

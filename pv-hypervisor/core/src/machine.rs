@@ -28,6 +28,20 @@ pub trait Machine {
     /// Keeps only `bits` of one word and returns what it was, as one atomic step.
     fn fetch_and(&mut self, frame: Mfn, word: usize, bits: u64) -> u64;
 
+    /// Reads words one after another, each once.
+    fn read_block(&self, frame: Mfn, word: usize, words: &mut [u64]) {
+        for (index, to) in words.iter_mut().enumerate() {
+            *to = self.read(frame, word + index);
+        }
+    }
+
+    /// Writes words one after another.
+    fn write_block(&mut self, frame: Mfn, word: usize, words: &[u64]) {
+        for (index, from) in words.iter().enumerate() {
+            self.write(frame, word + index, *from);
+        }
+    }
+
     /// Fills a frame with zeros.
     fn zero(&mut self, frame: Mfn);
 

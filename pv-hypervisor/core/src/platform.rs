@@ -4,7 +4,7 @@ use crate::format::{Format, Sv39, Sv48, Toy};
 use hypercall_abi::calls::Args;
 use hypercall_abi::registers::{Riscv64Registers, X86_64Registers};
 use hypercall_abi::{Error, Status};
-use zerocopy::{FromZeros, IntoBytes};
+use zerocopy::FromZeros;
 
 /// A processor: its page-table format and its registers.
 pub trait Platform: Clone + PartialEq + Eq + core::hash::Hash + core::fmt::Debug {
@@ -21,12 +21,14 @@ pub trait Registers:
     /// Words of eight bytes.
     const WORDS: usize;
 
-    /// The words as the guest may see them: without what the entry code left in the fields
-    /// that the interface reserves.
-    fn write_words(&self, write: impl FnMut(usize, u64));
+    /// The words, as they lie in a trap frame.
+    fn words(&self) -> &[u64];
 
-    /// The registers of a trap frame's words.
-    fn from_words(read: impl FnMut(usize) -> u64) -> Self;
+    /// The words, to be filled from a trap frame.
+    fn words_mut(&mut self) -> &mut [u64];
+
+    /// Clears what the entry code left in the fields that the interface reserves.
+    fn hide_reserved(&mut self);
 
     /// The call number.
     fn number(&self) -> u64;
@@ -110,28 +112,23 @@ impl Registers for X86_64Registers {
     const WORDS: usize = 24;
 
     #[inline(always)]
-    fn write_words(&self, mut write: impl FnMut(usize, u64)) {
-        let mut visible = *self;
-        visible.reserved_vector = 0;
-        visible.reserved_error = 0;
-        visible.cs = 0;
-        visible.ss = 0;
-        let words: [u64; 24] = zerocopy::transmute!(visible);
-        for (index, word) in words.into_iter().enumerate() {
-            write(index, word);
-        }
+    fn words(&self) -> &[u64] {
+        let words: &[u64; 24] = zerocopy::transmute_ref!(self);
+        words
     }
 
     #[inline(always)]
-    fn from_words(mut read: impl FnMut(usize) -> u64) -> Self {
-        let mut words = [0u64; 24];
-        for (index, word) in words.iter_mut().enumerate() {
-            *word = read(index);
-        }
-        let mut registers: Self = zerocopy::transmute!(words);
-        registers.reserved_vector = 0;
-        registers.reserved_error = 0;
-        registers
+    fn words_mut(&mut self) -> &mut [u64] {
+        let words: &mut [u64; 24] = zerocopy::transmute_mut!(self);
+        words
+    }
+
+    #[inline(always)]
+    fn hide_reserved(&mut self) {
+        self.reserved_vector = 0;
+        self.reserved_error = 0;
+        self.cs = 0;
+        self.ss = 0;
     }
 
     #[inline(always)]
@@ -178,6 +175,7 @@ impl Registers for X86_64Registers {
             return Err(Error::BadTrapFrame);
         }
         self.rflags = self.rflags & RFLAGS_GUEST | RFLAGS_FORCED;
+        self.hide_reserved();
         Ok(())
     }
 
@@ -196,21 +194,19 @@ impl Registers for Riscv64Registers {
     const WORDS: usize = 32;
 
     #[inline(always)]
-    fn write_words(&self, mut write: impl FnMut(usize, u64)) {
-        let words: [u64; 32] = zerocopy::transmute!(*self);
-        for (index, word) in words.into_iter().enumerate() {
-            write(index, word);
-        }
+    fn words(&self) -> &[u64] {
+        let words: &[u64; 32] = zerocopy::transmute_ref!(self);
+        words
     }
 
     #[inline(always)]
-    fn from_words(mut read: impl FnMut(usize) -> u64) -> Self {
-        let mut registers = Riscv64Registers::new_zeroed();
-        for (index, bytes) in registers.as_mut_bytes().chunks_exact_mut(8).enumerate() {
-            bytes.copy_from_slice(&read(index).to_ne_bytes());
-        }
-        registers
+    fn words_mut(&mut self) -> &mut [u64] {
+        let words: &mut [u64; 32] = zerocopy::transmute_mut!(self);
+        words
     }
+
+    #[inline(always)]
+    fn hide_reserved(&mut self) {}
 
     #[inline(always)]
     fn enter_handler(&mut self, pc: u64, sp: u64) {
@@ -294,24 +290,27 @@ mod tests {
     }
 
     #[test]
-    fn reserved_fields_never_reach_the_guest() {
-        let registers = X86_64Registers {
+    fn reserved_fields_neither_reach_the_guest_nor_come_from_it() {
+        let foul = X86_64Registers {
             reserved_vector: 1,
             reserved_error: 2,
             cs: 3,
             ss: 4,
             ..Default::default()
         };
-        registers.write_words(|_, word| assert_eq!(word, 0));
+        let mut registers = foul;
+        registers.hide_reserved();
+        assert!(registers.words().iter().all(|word| *word == 0));
+        let mut registers = foul;
+        registers.sanitise().unwrap();
+        assert_eq!(registers.words().iter().filter(|word| **word != 0).count(), 1);
     }
 
     #[test]
-    fn words_round_trip() {
-        let registers = Riscv64Registers { ra: 1, t6: 31, pc: 0x1000, ..Default::default() };
-        let mut words = [0; 32];
-        registers.write_words(|index, word| words[index] = word);
-        assert_eq!(words[0], 1);
-        assert_eq!(words[31], 0x1000);
-        assert_eq!(Riscv64Registers::from_words(|index| words[index]), registers);
+    fn words_lie_as_the_interface_says() {
+        let mut registers = Riscv64Registers { ra: 1, t6: 31, pc: 0x1000, ..Default::default() };
+        assert_eq!((registers.words()[0], registers.words()[31]), (1, 0x1000));
+        registers.words_mut()[1] = 7;
+        assert_eq!(registers.sp, 7);
     }
 }

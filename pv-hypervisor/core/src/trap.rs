@@ -50,7 +50,8 @@ impl<P: Platform> State<P> {
         machine.write(page, base + 1, trap.code);
         machine.write(page, base + 2, trap.address);
         machine.write(page, base + 3, 0);
-        registers.write_words(|word, value| machine.write(page, base + HEADER_WORDS + word, value));
+        registers.hide_reserved();
+        machine.write_block(page, base + HEADER_WORDS, registers.words());
         machine.write(page, TRAP_DEPTH_WORD, depth + 1);
         machine.write(page, EVENTS_MASKED_WORD, 1);
         let stack = match mode {
@@ -87,6 +88,7 @@ impl<P: Platform> State<P> {
 
     /// Takes the topmost trap frame off the vCPU page and goes on from it. Everything in it is
     /// read once and made safe before anything changes.
+    #[inline(always)]
     pub(crate) fn pop_trap_frame<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -94,49 +96,35 @@ impl<P: Platform> State<P> {
         registers: &mut P::Registers,
         done: u64,
     ) -> Answer {
-        match self.check_trap_frame(machine, slot) {
-            Err(error) => Answer::Done(Err(Refusal { error, done })),
-            Ok((depth, flags, popped)) => {
-                let page = self.vcpu(slot).page;
-                machine.write(page, TRAP_DEPTH_WORD, depth);
-                let masked = u64::from(flags.contains(TrapFlags::EVENTS_MASKED));
-                machine.write(page, EVENTS_MASKED_WORD, masked);
-                let user = flags.contains(TrapFlags::USER);
-                self.enter_mode(machine, slot, if user { Mode::User } else { Mode::Kernel });
-                *registers = popped;
-                Answer::Left(Outcome::Return)
-            }
-        }
-    }
-
-    fn check_trap_frame<M: Machine>(
-        &self,
-        machine: &M,
-        slot: Slot,
-    ) -> Result<(u64, TrapFlags, P::Registers), Error> {
+        let refuse = |error| Answer::Done(Err(Refusal { error, done }));
         let vcpu = self.vcpu(slot);
         let page = vcpu.page;
-        let depth = machine.read(page, TRAP_DEPTH_WORD);
-        if depth == 0 || depth > u64::from(TRAP_FRAMES) {
-            return Err(Error::BadTrapFrame);
+        // Depth 0 wraps and is out of range, as it should be.
+        let depth = machine.read(page, TRAP_DEPTH_WORD).wrapping_sub(1);
+        if depth >= u64::from(TRAP_FRAMES) {
+            return refuse(Error::BadTrapFrame);
         }
-        let depth = depth - 1;
         let base = frame_word::<P::Registers>(depth);
         let flags = TrapFlags::from_bits_retain((machine.read(page, base) >> 32) as u32);
         if !TrapFlags::KNOWN.contains(flags) {
-            return Err(Error::BadTrapFrame);
+            return refuse(Error::BadTrapFrame);
         }
-        let mut registers =
-            P::Registers::from_words(|word| machine.read(page, base + HEADER_WORDS + word));
-        registers.sanitise()?;
+        let mut popped = P::Registers::default();
+        machine.read_block(page, base + HEADER_WORDS, popped.words_mut());
         // A return to an address that is not canonical faults in the hypervisor (XSA-7).
-        if registers.pc() >= P::Format::GUEST_END {
-            return Err(Error::BadTrapFrame);
+        if popped.sanitise().is_err() || popped.pc() >= P::Format::GUEST_END {
+            return refuse(Error::BadTrapFrame);
         }
-        if flags.contains(TrapFlags::USER) && vcpu.user_root.is_none() {
-            return Err(Error::NotRegistered);
+        let user = flags.contains(TrapFlags::USER);
+        if user && vcpu.user_root.is_none() {
+            return refuse(Error::NotRegistered);
         }
-        Ok((depth, flags, registers))
+        machine.write(page, TRAP_DEPTH_WORD, depth);
+        let masked = u64::from(flags.contains(TrapFlags::EVENTS_MASKED));
+        machine.write(page, EVENTS_MASKED_WORD, masked);
+        self.enter_mode(machine, slot, if user { Mode::User } else { Mode::Kernel });
+        *registers = popped;
+        Answer::Left(Outcome::Return)
     }
 
     /// Puts a vCPU into a mode, and its processor onto that mode's root.

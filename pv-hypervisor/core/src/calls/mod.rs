@@ -100,10 +100,10 @@ pub(crate) fn immediate<P: Platform, M: Machine>(
             .and_then(|call| console_read::run(state, machine, slot, &call)),
         Number::DomainQuery => DomainQuery::decode(args)
             .and_then(|call| domain_query::run(state, machine, slot, &call)),
+        Number::PteUpdate => return pte_update::one_leaf(state, machine, slot, args),
         Number::PtPin
         | Number::PtUnpin
         | Number::PtSwitch
-        | Number::PteUpdate
         | Number::BalloonInflate
         | Number::BalloonDeflate
         | Number::TrapReturn

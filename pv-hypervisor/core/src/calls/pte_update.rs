@@ -7,15 +7,27 @@
 //! (`pt/entry.rs`). Effect: `pt/update.rs`.
 
 use crate::budget::Budget;
-use crate::call::{Answer, Work};
+use crate::call::{Answer, Refusal, Work};
 use crate::domain::Slot;
 use crate::machine::Machine;
 use crate::platform::Platform;
 use crate::pt::{Source, Then, UpdateWork};
 use crate::state::State;
-use hypercall_abi::calls::PteUpdate;
+use hypercall_abi::Error;
+use hypercall_abi::calls::{Args, Call, PteUpdate};
 
-#[inline(always)]
+/// One update of a level-1 entry: nearly every one. `None` when it is not that.
+#[inline(never)]
+pub(super) fn one_leaf<P: Platform, M: Machine>(
+    state: &mut State<P>,
+    machine: &mut M,
+    slot: Slot,
+    args: &Args,
+) -> Option<Result<u64, Error>> {
+    let Ok(PteUpdate::One(update)) = PteUpdate::decode(args) else { return None };
+    Some(state.update_leaf(machine, slot, update)?.map(|()| 1))
+}
+
 pub(super) fn run<P: Platform, M: Machine>(
     state: &mut State<P>,
     machine: &mut M,
@@ -25,11 +37,15 @@ pub(super) fn run<P: Platform, M: Machine>(
     budget: &mut Budget,
 ) -> Answer {
     let work = match *call {
-        PteUpdate::One(update) => UpdateWork::new(Source::One(update), 1, Then::Return),
-        PteUpdate::Many(count) => {
-            let arguments = state.vcpu(slot).arguments;
-            UpdateWork::new(Source::Arguments(arguments), count, Then::Return)
-        }
+        PteUpdate::One(update) => UpdateWork::new(Source::One(update), 0, 1, Then::Return),
+        PteUpdate::Many(count) => match state.update_leaves(machine, slot, count, budget) {
+            (done, Err(error)) => return Answer::Done(Err(Refusal { error, done })),
+            (done, Ok(())) if done == count => return Answer::from(Ok(done)),
+            (done, Ok(())) => {
+                let arguments = state.vcpu(slot).arguments;
+                UpdateWork::new(Source::Arguments(arguments), done, count, Then::Return)
+            }
+        },
     };
     state.work(machine, slot, registers, Work::Update(work), budget)
 }

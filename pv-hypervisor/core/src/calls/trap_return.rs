@@ -4,7 +4,7 @@
 //! Effect: the updates, then the frame's registers, mode and event mask.
 
 use crate::budget::Budget;
-use crate::call::{Answer, Work};
+use crate::call::{Answer, Refusal, Work};
 use crate::domain::Slot;
 use crate::machine::Machine;
 use crate::platform::Platform;
@@ -21,10 +21,16 @@ pub(super) fn run<P: Platform, M: Machine>(
     call: &TrapReturn,
     budget: &mut Budget,
 ) -> Answer {
-    if call.count == 0 {
-        return state.pop_trap_frame(machine, slot, registers, 0);
+    match state.update_leaves(machine, slot, call.count, budget) {
+        (done, Err(error)) => Answer::Done(Err(Refusal { error, done })),
+        (done, Ok(())) if done == call.count => {
+            state.pop_trap_frame(machine, slot, registers, done)
+        }
+        (done, Ok(())) => {
+            let arguments = state.vcpu(slot).arguments;
+            let source = Source::Arguments(arguments);
+            let work = UpdateWork::new(source, done, call.count, Then::TrapReturn);
+            state.work(machine, slot, registers, Work::Update(work), budget)
+        }
     }
-    let arguments = state.vcpu(slot).arguments;
-    let work = UpdateWork::new(Source::Arguments(arguments), call.count, Then::TrapReturn);
-    state.work(machine, slot, registers, Work::Update(work), budget)
 }

@@ -53,12 +53,13 @@ impl FrameTable {
     /// The table of that memory. Free memory starts dirty: firmware has been there. Its list
     /// is in an order that scatters: frame after frame lies `stride` apart.
     ///
-    /// Returns `None` when there is no free memory, when it spans more than 2^32 frames or
-    /// when the table itself finds no room.
+    /// It spans the hypervisor's own frames too, so that a guest that names one is told whose
+    /// it is. Returns `None` when there is no free memory, when all spans more than 2^32 frames
+    /// or when the table itself finds no room.
     pub fn new(memory: &[Region], stride: u64) -> Option<FrameTable> {
-        let free = memory.iter().filter(|region| region.kind == RegionKind::Free);
-        let base = free.clone().map(|region| region.start.0).min()?;
-        let end = free.map(|region| region.start.0.saturating_add(region.count)).max()?;
+        let known = memory.iter().filter(|region| region.kind != RegionKind::Reserved);
+        let base = known.clone().map(|region| region.start.0).min()?;
+        let end = known.map(|region| region.start.0.saturating_add(region.count)).max()?;
         let span = usize::try_from(end.checked_sub(base)?).ok()?;
         if span == 0 || span >= u32::MAX as usize || end > Mfn::MAX.0 {
             return None;
@@ -83,7 +84,7 @@ impl FrameTable {
             }
         }
         table.link_dirty(stride);
-        Some(table)
+        (table.dirty.length > 0).then_some(table)
     }
 
     /// Puts every dirty frame on the list, `stride` apart (made coprime to the span, so that
@@ -184,6 +185,19 @@ impl FrameTable {
         match self.get(frame)? {
             Frame::Owned(owned) => Ok(owned),
             _ => Err(Error::NotOwner),
+        }
+    }
+
+    /// The state of a frame that some domain owns, to be changed.
+    ///
+    /// # Errors
+    /// As [`owned`](Self::owned).
+    #[inline(always)]
+    pub(crate) fn owned_mut(&mut self, frame: Mfn) -> Result<&mut Owned, Error> {
+        match self.index(frame).map(|index| &mut self.frames[index]) {
+            Some(Frame::Owned(owned)) => Ok(owned),
+            None | Some(Frame::Reserved) => Err(Error::BadFrame),
+            Some(_) => Err(Error::NotOwner),
         }
     }
 

@@ -4,14 +4,14 @@
 use super::Walk;
 use crate::domain::Slot;
 use crate::format::{Entry, Format, Leaf};
-use crate::frame::{COUNT_MAX, Frame, LastReference, Type};
+use crate::frame::{Before, COUNT_MAX, LastReference, Type};
 use crate::machine::Machine;
 use crate::platform::Platform;
 use crate::state::State;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::grant_share::Access;
 use hypercall_abi::calls::pte_update::{Space, Target};
-use hypercall_abi::{Error, Mfn, VirtAddr};
+use hypercall_abi::{DomainId, Error, Mfn, VirtAddr};
 
 /// An entry of a validated table of the calling domain.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -22,56 +22,63 @@ pub(crate) struct Place {
 }
 
 impl<P: Platform> State<P> {
-    /// Takes the references of a leaf entry, or says why the domain may not map the frame.
+    /// Takes the references of a leaf entry of `domain`, or says why it may not map the frame.
     #[inline(always)]
     pub(crate) fn acquire_leaf<M: Machine>(
         &mut self,
         machine: &mut M,
         slot: Slot,
+        domain: DomainId,
         leaf: Leaf,
     ) -> Result<(), Error> {
-        let domain = self.domain(slot).id;
-        let Frame::Owned(owned) = self.frames.get(leaf.frame)? else {
-            return Err(Error::NotOwner);
-        };
-        let (owner, epoch, was_table) = (owned.owner, owned.epoch, owned.kind == Type::WasTable);
-        let writable = owned.check_writable();
-        let reference = owned.check_reference();
-        if owner != domain {
-            // A foreign frame is named through a live handle or not at all.
-            let handle = self.domain_mut(slot).handles.of_frame(leaf.frame);
-            let handle = handle.ok_or(Error::NotOwner)?;
-            if leaf.writable && handle.access != Access::ReadWrite {
-                return Err(Error::ReadOnlyGrant);
-            }
-            if handle.entries >= COUNT_MAX {
-                return Err(Error::CountOverflow);
-            }
-            if leaf.writable {
-                writable.map(|_| ())?
-            } else {
-                reference?
-            }
-            handle.entries += 1;
-        } else if leaf.writable {
-            writable?;
-        } else {
-            reference?;
+        let owned = self.frames.owned_mut(leaf.frame)?;
+        if owned.owner != domain {
+            return self.acquire_foreign(slot, leaf);
         }
-        if leaf.writable {
-            if was_table {
-                self.tlb.flush_since(machine, epoch);
-            }
-            self.frames.held(leaf.frame).add_writable();
+        if !leaf.writable {
+            owned.check_reference()?;
+            owned.add_reference();
+            return Ok(());
+        }
+        if owned.check_writable()? == Before::Flush {
+            self.tlb.flush_since(machine, owned.epoch);
+        }
+        owned.add_writable();
+        Ok(())
+    }
+
+    /// Takes the references of an entry that names a foreign frame: through a live handle or
+    /// not at all.
+    #[inline(never)]
+    fn acquire_foreign(&mut self, slot: Slot, leaf: Leaf) -> Result<(), Error> {
+        let owned = self.frames.owned(leaf.frame)?;
+        let counts = if leaf.writable {
+            // The handle holds the frame writable already, so that no flush is due.
+            owned.check_writable().map(|_| ())
         } else {
-            self.frames.held(leaf.frame).add_reference();
+            owned.check_reference()
+        };
+        let handle = self.domain_mut(slot).handles.of_frame(leaf.frame).ok_or(Error::NotOwner)?;
+        if leaf.writable && handle.access != Access::ReadWrite {
+            return Err(Error::ReadOnlyGrant);
+        }
+        if handle.entries >= COUNT_MAX {
+            return Err(Error::CountOverflow);
+        }
+        counts?;
+        handle.entries += 1;
+        let owned = self.frames.held(leaf.frame);
+        if leaf.writable {
+            owned.add_writable();
+        } else {
+            owned.add_reference();
         }
         Ok(())
     }
 
-    /// Drops the references of a leaf entry.
+    /// Drops the references of a leaf entry of `domain`.
     #[inline(always)]
-    pub(crate) fn release_leaf(&mut self, slot: Slot, leaf: Leaf) {
+    pub(crate) fn release_leaf(&mut self, slot: Slot, domain: DomainId, leaf: Leaf) {
         let now = self.tlb.now();
         let frame = self.frames.held(leaf.frame);
         if leaf.writable {
@@ -79,10 +86,14 @@ impl<P: Platform> State<P> {
         } else {
             frame.drop_reference(now);
         }
-        let owner = frame.owner;
-        if owner != self.domain(slot).id
-            && let Some(handle) = self.domain_mut(slot).handles.of_frame(leaf.frame)
-        {
+        if frame.owner != domain {
+            self.release_foreign(slot, leaf.frame);
+        }
+    }
+
+    #[inline(never)]
+    fn release_foreign(&mut self, slot: Slot, frame: Mfn) {
+        if let Some(handle) = self.domain_mut(slot).handles.of_frame(frame) {
             handle.entries -= 1;
         }
     }
@@ -100,10 +111,16 @@ impl<P: Platform> State<P> {
 
     /// Drops what an old entry of a table of `level` referred to.
     #[inline(always)]
-    pub(crate) fn release_entry(&mut self, slot: Slot, value: u64, level: Level) -> Option<Walk> {
+    pub(crate) fn release_entry(
+        &mut self,
+        slot: Slot,
+        domain: DomainId,
+        value: u64,
+        level: Level,
+    ) -> Option<Walk> {
         match P::Format::decode(value, level) {
             Ok(Entry::Leaf(leaf)) => {
-                self.release_leaf(slot, leaf);
+                self.release_leaf(slot, domain, leaf);
                 None
             }
             Ok(Entry::Table(child)) => {

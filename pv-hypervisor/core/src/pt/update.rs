@@ -13,11 +13,12 @@ use crate::frame::Type;
 use crate::machine::Machine;
 use crate::platform::Platform;
 use crate::state::State;
+use hypercall_abi::addr::Level;
 use hypercall_abi::calls::pte_update::{Target, TargetBits, Update};
 use hypercall_abi::{Error, Mfn, VirtAddr};
 
 /// Cost of an update that walks nothing.
-const UPDATE: u32 = 32;
+const UPDATE: u32 = 20;
 
 /// A list of updates that may be in the middle of one.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -61,8 +62,9 @@ enum Phase {
 }
 
 impl UpdateWork {
-    pub(crate) fn new(source: Source, count: u64, then: Then) -> UpdateWork {
-        UpdateWork { source, count, done: 0, phase: Phase::Ready, then }
+    /// Updates of which `done` have been made.
+    pub(crate) fn new(source: Source, done: u64, count: u64, then: Then) -> UpdateWork {
+        UpdateWork { source, count, done, phase: Phase::Ready, then }
     }
 
     /// Updates that took effect.
@@ -173,8 +175,66 @@ impl<P: Platform> State<P> {
         }
     }
 
-    /// One update: done, or the walk that it needs before or after.
+    /// One update of a level-1 entry, which needs no walk: `None` for any other. The same
+    /// checks in the same order as [`update_entry`](Self::update_entry), of which it is the part
+    /// that nearly every update is.
     #[inline(always)]
+    pub(crate) fn update_leaf<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        update: Update,
+    ) -> Option<Result<(), Error>> {
+        let place =
+            match update.target.decode().and_then(|target| self.place(machine, slot, target)) {
+                Ok(place) if place.level == Level::L1 => place,
+                Ok(_) => return None,
+                Err(error) => return Some(Err(error)),
+            };
+        let domain = self.domain(slot).id;
+        match P::Format::decode(update.value, Level::L1) {
+            Err(_) => return Some(Err(Error::BadEntry)),
+            Ok(Entry::Leaf(leaf)) => {
+                if let Err(error) = self.acquire_leaf(machine, slot, domain, leaf) {
+                    return Some(Err(error));
+                }
+            }
+            Ok(Entry::Absent | Entry::Table(_)) => {}
+        }
+        let old = machine.exchange(place.table, place.index, update.value);
+        if let Ok(Entry::Leaf(leaf)) = P::Format::decode(old, Level::L1) {
+            self.release_leaf(slot, domain, leaf);
+        }
+        if let Some(address) = update.target.flushes() {
+            self.tlb.flush_page(machine, address);
+        }
+        Some(Ok(()))
+    }
+
+    /// Updates of level-1 entries from the argument frame: how many were made, and the refusal
+    /// that ended them. Fewer than `count` without one: the next wants a walk or a new budget.
+    #[inline(always)]
+    pub(crate) fn update_leaves<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        count: u64,
+        budget: &mut Budget,
+    ) -> (u64, Result<(), Error>) {
+        let source = Source::Arguments(self.vcpu(slot).arguments);
+        let mut done = 0;
+        while done < count && budget.spend(UPDATE) {
+            match self.update_leaf(machine, slot, source.fetch(machine, done)) {
+                Some(Ok(())) => done += 1,
+                Some(Err(error)) => return (done, Err(error)),
+                None => break,
+            }
+        }
+        (done, Ok(()))
+    }
+
+    /// One update: done, or the walk that it needs before or after.
+    #[inline(never)]
     fn update_entry<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -186,7 +246,10 @@ impl<P: Platform> State<P> {
         let entry = P::Format::decode(update.value, place.level).map_err(|_| Error::BadEntry)?;
         match entry {
             Entry::Absent => {}
-            Entry::Leaf(leaf) => self.acquire_leaf(machine, slot, leaf)?,
+            Entry::Leaf(leaf) => {
+                let domain = self.domain(slot).id;
+                self.acquire_leaf(machine, slot, domain, leaf)?;
+            }
             Entry::Table(child) => {
                 let below = place.level.below().ok_or(Error::BadEntry)?;
                 self.frames.owned(place.table)?.check_reference()?;
@@ -221,7 +284,8 @@ impl<P: Platform> State<P> {
         value: u64,
     ) -> Option<Walk> {
         let old = machine.exchange(place.table, place.index, value);
-        self.release_entry(slot, old, place.level)
+        let domain = self.domain(slot).id;
+        self.release_entry(slot, domain, old, place.level)
     }
 
     /// After the walk of a new entry's table: the entry is written if the walk succeeded and

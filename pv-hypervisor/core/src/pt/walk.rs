@@ -22,8 +22,11 @@ use hypercall_abi::{Error, Mfn};
 /// Levels that a walk can be deep.
 const MAX_DEPTH: usize = 4;
 
-/// Cost of an entry that is empty, and of one that is not.
-const EMPTY_ENTRY: u32 = 1;
+/// Entries that are looked at together: most tables are mostly empty.
+const RUN: usize = 8;
+
+/// Cost of a run of empty entries, and of one entry.
+const EMPTY_RUN: u32 = 4;
 const FULL_ENTRY: u32 = 8;
 
 /// A walk that may be in the middle of a tree.
@@ -85,6 +88,13 @@ impl Walk {
             (step.table, step.level, promoting, usize::from(step.cursor))
         })
     }
+}
+
+/// Whether the [`RUN`] entries from `start` on lie below `end` and are all zero.
+#[inline(always)]
+fn is_empty_run(machine: &impl Machine, table: Mfn, start: usize, end: usize) -> bool {
+    start + RUN <= end
+        && (start..start + RUN).fold(0, |all, word| all | machine.read(table, word)) == 0
 }
 
 impl<P: Platform> State<P> {
@@ -200,18 +210,25 @@ impl<P: Platform> State<P> {
         budget: &mut Budget,
     ) -> StepEnd {
         let is_root = step.level == P::Format::ROOT;
+        let domain = self.domain(slot).id;
         while usize::from(step.cursor) < P::Format::ENTRIES {
             let index = usize::from(step.cursor);
-            let value = machine.read(step.table, index);
-            if value == 0 {
-                if !budget.spend(EMPTY_ENTRY) {
+            if index.is_multiple_of(RUN)
+                && is_empty_run(machine, step.table, index, P::Format::ENTRIES)
+            {
+                if !budget.spend(EMPTY_RUN) {
                     return StepEnd::OutOfBudget;
                 }
-                step.cursor += 1;
+                step.cursor += RUN as u16;
                 continue;
             }
+            let value = machine.read(step.table, index);
             if !budget.spend(FULL_ENTRY) {
                 return StepEnd::OutOfBudget;
+            }
+            if value == 0 {
+                step.cursor += 1;
+                continue;
             }
             if is_root && index >= P::Format::FIRST_RESERVED_SLOT {
                 return StepEnd::Refused(Error::HypervisorRange);
@@ -220,7 +237,7 @@ impl<P: Platform> State<P> {
                 Err(_) => return StepEnd::Refused(Error::BadEntry),
                 Ok(Entry::Absent) => {}
                 Ok(Entry::Leaf(leaf)) => {
-                    if let Err(error) = self.acquire_leaf(machine, slot, leaf) {
+                    if let Err(error) = self.acquire_leaf(machine, slot, domain, leaf) {
                         return StepEnd::Refused(error);
                     }
                 }
@@ -252,10 +269,19 @@ impl<P: Platform> State<P> {
         budget: &mut Budget,
     ) -> StepEnd {
         let is_root = step.level == P::Format::ROOT;
+        let domain = self.domain(slot).id;
         while step.cursor > 0 {
-            let index = usize::from(step.cursor) - 1;
+            let end = usize::from(step.cursor);
+            if end.is_multiple_of(RUN) && is_empty_run(machine, step.table, end - RUN, end) {
+                if !budget.spend(EMPTY_RUN) {
+                    return StepEnd::OutOfBudget;
+                }
+                step.cursor -= RUN as u16;
+                continue;
+            }
+            let index = end - 1;
             let value = machine.read(step.table, index);
-            if !budget.spend(if value == 0 { EMPTY_ENTRY } else { FULL_ENTRY }) {
+            if !budget.spend(FULL_ENTRY) {
                 return StepEnd::OutOfBudget;
             }
             step.cursor -= 1;
@@ -266,7 +292,7 @@ impl<P: Platform> State<P> {
             if value == 0 {
                 continue;
             }
-            if let Some(walk) = self.release_entry(slot, value, step.level)
+            if let Some(walk) = self.release_entry(slot, domain, value, step.level)
                 && let Some(child) = walk.steps.first()
             {
                 return StepEnd::Descend(*child);

@@ -204,25 +204,19 @@ impl<P: Platform> World<P> {
 
 fn set_call<R: Registers>(registers: &mut R, number: u64, args: [u64; 6]) {
     // The words of the two architectures' registers, by their layouts.
-    let mut words = vec![0; R::WORDS];
-    registers.write_words(|word, value| words[word] = value);
-    if R::WORDS == 24 {
-        words[16] = number;
-        for (word, arg) in [11, 12, 13, 7, 8, 9].into_iter().zip(args) {
-            words[word] = arg;
-        }
-        words[21] = 0x202;
-    } else {
-        words[16] = number;
-        for (index, arg) in args.into_iter().enumerate() {
-            words[9 + index] = arg;
-        }
+    let x86_64 = R::WORDS == 24;
+    let places = if x86_64 { [11, 12, 13, 7, 8, 9] } else { [9, 10, 11, 12, 13, 14] };
+    let words = registers.words_mut();
+    words[16] = number;
+    for (word, arg) in places.into_iter().zip(args) {
+        words[word] = arg;
     }
-    *registers = R::from_words(|word| words[word]);
+    if x86_64 {
+        words[21] = 0x202;
+    }
 }
 
 fn result<R: Registers>(registers: &R) -> (Status, u64) {
-    let mut words = vec![0; R::WORDS];
-    registers.write_words(|word, value| words[word] = value);
+    let words = registers.words();
     if R::WORDS == 24 { (Status(words[16]), words[13]) } else { (Status(words[9]), words[10]) }
 }
