@@ -1,0 +1,53 @@
+//! What differs between the architectures. Each module defines the same names:
+//!
+//! | name | what |
+//! |---|---|
+//! | `_start` | where the hypervisor enters the image |
+//! | `trap_entry` | where it enters for traps |
+//! | `enter_user`, `leave_user` | into a process, and back where that was called |
+//! | `call_on_stack` | goes on with another stack |
+//! | `counter` | the counter, now |
+//! | `TrapFrameExt` for `TrapFrame` | the registers of a process that a kernel cares about |
+#![allow(unsafe_code, reason = "entries, stacks and the counter are the processor's own")]
+
+#[cfg(target_arch = "riscv64")]
+mod riscv64;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+#[cfg(target_arch = "riscv64")]
+use riscv64 as current;
+#[cfg(target_arch = "x86_64")]
+use x86_64 as current;
+
+pub use current::{call_on_stack, counter};
+pub(crate) use current::{enter_user, leave_user, trap_entry};
+
+/// The registers of an interrupted context by what they are for. A process makes a system
+/// call as a kernel makes a hypercall: the same registers for number, arguments and result.
+pub trait TrapFrameExt {
+    /// A process that is to begin at `entry`, with its stack pointer and two arguments.
+    fn new_user(entry: u64, stack: u64, arguments: [u64; 2]) -> Self;
+
+    /// Program counter.
+    fn program_counter(&self) -> u64;
+
+    /// Sets the program counter.
+    fn set_program_counter(&mut self, address: u64);
+
+    /// Stack pointer.
+    fn stack_pointer(&self) -> u64;
+
+    /// Sets the stack pointer.
+    fn set_stack_pointer(&mut self, address: u64);
+
+    /// Number and first three arguments of a system call.
+    fn system_call(&self) -> (u64, [u64; 3]);
+
+    /// Answers a system call, and goes on behind the instruction.
+    fn finish_system_call(&mut self, result: u64);
+}
+
+extern "C" fn trap_return_refused(status: u64, value: u64) -> ! {
+    panic!("trap_return was refused: status {status}, value {value}");
+}

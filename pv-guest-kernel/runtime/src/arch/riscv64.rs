@@ -1,0 +1,187 @@
+//! riscv64: entries, process context, counter.
+
+use super::{TrapFrameExt, trap_return_refused};
+use crate::{start, trap, user, vcpu};
+use core::arch::naked_asm;
+use hypercall_abi::{
+    Number,
+    registers::Riscv64Registers,
+    start_info::StartInfo,
+    trap::{Cause, TrapFlags, TrapFrame, TrapHeader},
+    vcpu_page::{TRAP_DEPTH_OFFSET, TRAP_FRAMES_OFFSET},
+};
+
+/// Where the hypervisor enters: `a0` holds the address of the start information, `sp` the top of
+/// the boot stack.
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".text.start")]
+unsafe extern "C" fn _start(info: *const StartInfo) -> ! {
+    naked_asm!("mv s0, zero", "call {start}", "unimp", start = sym start::start)
+}
+
+/// Where the hypervisor enters for traps. Every register is in the topmost trap frame already,
+/// so that there is nothing to save; `sp` is a multiple of 16. The kernel does not use `gp` and
+/// `tp`, which are the process's then.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn trap_entry() {
+    naked_asm!(
+        "mv s0, zero",
+        "la t0, {page}",
+        "ld t0, 0(t0)",
+        "ld t1, {depth}(t0)",
+        "addi t1, t1, -1",
+        "li t2, {size}",
+        // Naked functions are assembled without the target's extensions.
+        ".option push",
+        ".option arch, +m",
+        "mul t1, t1, t2",
+        ".option pop",
+        "add a0, t0, t1",
+        "addi a0, a0, {frames}",
+        "call {trap}",
+        "li a0, 0",
+        "li a7, {trap_return}",
+        "ecall",
+        "call {refused}",
+        "unimp",
+        page = sym vcpu::VCPU_PAGE,
+        depth = const TRAP_DEPTH_OFFSET,
+        size = const size_of::<TrapFrame>(),
+        frames = const TRAP_FRAMES_OFFSET,
+        trap = sym trap::trap,
+        trap_return = const Number::TrapReturn as u64,
+        refused = sym trap_return_refused,
+    )
+}
+
+/// Goes to the context of the topmost trap frame, a process, after `updates` updates from the
+/// argument frame. Returns status 0 when [`leave_user`] is called in a trap of the process, or
+/// the status and value with which the hypervisor refused.
+///
+/// # Safety
+/// The topmost trap frame is a context in virtual user mode.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn enter_user(updates: u64) -> user::Refusal {
+    naked_asm!(
+        "addi sp, sp, -112",
+        "sd ra, 0(sp)",
+        "sd s0, 8(sp)",
+        "sd s1, 16(sp)",
+        "sd s2, 24(sp)",
+        "sd s3, 32(sp)",
+        "sd s4, 40(sp)",
+        "sd s5, 48(sp)",
+        "sd s6, 56(sp)",
+        "sd s7, 64(sp)",
+        "sd s8, 72(sp)",
+        "sd s9, 80(sp)",
+        "sd s10, 88(sp)",
+        "sd s11, 96(sp)",
+        "la t0, {saved}",
+        "sd sp, 0(t0)",
+        "li a7, {trap_return}",
+        "ecall",
+        // Refused: everything but the stack pointer is as it was.
+        "addi sp, sp, 112",
+        "ret",
+        saved = sym user::KERNEL_STACK,
+        trap_return = const Number::TrapReturn as u64,
+    )
+}
+
+/// Returns from the call of [`enter_user`] that the process was entered by; the stack in use is
+/// given up.
+///
+/// # Safety
+/// A process was entered by [`enter_user`], whose caller's stack is as it was.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn leave_user() -> ! {
+    naked_asm!(
+        "la t0, {saved}",
+        "ld sp, 0(t0)",
+        "ld ra, 0(sp)",
+        "ld s0, 8(sp)",
+        "ld s1, 16(sp)",
+        "ld s2, 24(sp)",
+        "ld s3, 32(sp)",
+        "ld s4, 40(sp)",
+        "ld s5, 48(sp)",
+        "ld s6, 56(sp)",
+        "ld s7, 64(sp)",
+        "ld s8, 72(sp)",
+        "ld s9, 80(sp)",
+        "ld s10, 88(sp)",
+        "ld s11, 96(sp)",
+        "addi sp, sp, 112",
+        "li a0, 0",
+        "li a1, 0",
+        "ret",
+        saved = sym user::KERNEL_STACK,
+    )
+}
+
+/// Calls `function`, which does not return, on another stack.
+///
+/// # Safety
+/// `top` is a multiple of 16, below which there is stack that nothing else uses.
+#[unsafe(naked)]
+pub unsafe extern "C" fn call_on_stack(top: u64, function: extern "C" fn() -> !) -> ! {
+    naked_asm!("mv sp, a0", "mv s0, zero", "jalr a1", "unimp")
+}
+
+/// The `time` counter.
+pub fn counter() -> u64 {
+    let time: u64;
+    // SAFETY: reading the counter changes nothing, and the hypervisor permits it.
+    unsafe { core::arch::asm!("rdtime {}", out(reg) time, options(nomem, nostack)) };
+    time
+}
+
+impl TrapFrameExt for TrapFrame {
+    fn new_user(entry: u64, stack: u64, arguments: [u64; 2]) -> TrapFrame {
+        TrapFrame {
+            header: TrapHeader {
+                cause: Cause::Event.into(),
+                flags: TrapFlags::USER,
+                code: 0,
+                address: 0,
+                reserved: 0,
+            },
+            registers: Riscv64Registers {
+                pc: entry,
+                sp: stack,
+                a0: arguments[0],
+                a1: arguments[1],
+                ..Riscv64Registers::default()
+            },
+        }
+    }
+
+    fn program_counter(&self) -> u64 {
+        self.registers.pc
+    }
+
+    fn set_program_counter(&mut self, address: u64) {
+        self.registers.pc = address;
+    }
+
+    fn stack_pointer(&self) -> u64 {
+        self.registers.sp
+    }
+
+    fn set_stack_pointer(&mut self, address: u64) {
+        self.registers.sp = address;
+    }
+
+    fn system_call(&self) -> (u64, [u64; 3]) {
+        let registers = &self.registers;
+        (registers.a7, [registers.a0, registers.a1, registers.a2])
+    }
+
+    fn finish_system_call(&mut self, result: u64) {
+        // The program counter is that of the `ecall`, four bytes long, itself.
+        self.registers.a0 = result;
+        self.registers.pc += 4;
+    }
+}

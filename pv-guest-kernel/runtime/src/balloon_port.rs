@@ -1,0 +1,108 @@
+//! The guest's memory as its balloon sees it.
+#![allow(unsafe_code, reason = "pages leave the kernel's map and the guest")]
+
+use crate::{
+    calls::{self, Partial},
+    memory::Memory,
+    paging::Protection,
+    physmap::{self, Page},
+    updates::kernel_page,
+};
+use balloon::{Answer, BalloonPort};
+use heapless::Vec;
+use hypercall_abi::{DomainId, Mfn, Pfn, calls::pte_update::Update, domain_info::DomainInfo};
+
+/// Updates that one call carries when pages are mapped and unmapped.
+const CHUNK: usize = 128;
+
+fn answer(result: Result<u64, Partial>) -> Answer {
+    match result {
+        Ok(done) => Answer { done, refused: None },
+        Err(Partial { done, error }) => Answer { done, refused: Some(error) },
+    }
+}
+
+fn counts() -> DomainInfo {
+    match calls::domain_query(DomainId::SELF) {
+        Ok(info) => info,
+        Err(error) => panic!("domain_query of the domain itself was refused: {error}"),
+    }
+}
+
+/// Writes the entries of pages of the balloon in the kernel's map; how many, from the first.
+fn update(pages: &[Pfn], entry: impl Fn(Pfn) -> Option<u64>) -> usize {
+    let mut done = 0;
+    for chunk in pages.chunks(CHUNK) {
+        let updates: Vec<Update, CHUNK> = chunk
+            .iter()
+            .map_while(|page| {
+                entry(*page).map(|value| Update::new(kernel_page(physmap::address(*page)), value))
+            })
+            .collect();
+        // SAFETY: the pages are the balloon's: nothing uses them.
+        let result = unsafe { calls::pte_update(&updates) };
+        let count = result.unwrap_or_else(|partial| partial.done) as usize;
+        done += count;
+        if count < chunk.len() {
+            break;
+        }
+    }
+    done
+}
+
+impl BalloonPort for Memory {
+    fn take_page(&mut self) -> Option<Pfn> {
+        self.allocate().map(Page::into_pfn)
+    }
+
+    fn give_page(&mut self, page: Pfn) {
+        // SAFETY: the balloon gives back what it took, mapped writable.
+        self.free(unsafe { Page::from_pfn(page) });
+    }
+
+    fn frame_of(&self, page: Pfn) -> Option<Mfn> {
+        self.p2m.frame_of(page)
+    }
+
+    fn unmap(&mut self, pages: &[Pfn]) -> usize {
+        update(pages, |_| Some(0))
+    }
+
+    fn flush(&mut self) {
+        // The updates flush each page as they unmap it, and the hypervisor flushes a frame before
+        // anyone else gets it.
+    }
+
+    fn map(&mut self, pages: &[Pfn]) -> usize {
+        let format = self.format;
+        let entry = |frame| format.page_entry(frame, Protection::WRITE);
+        update(pages, |page| self.p2m.frame_of(page).map(entry))
+    }
+
+    fn release(&mut self, frames: &[Mfn]) -> Answer {
+        // SAFETY: the frames are behind pages of the balloon, which are unmapped.
+        answer(unsafe { calls::balloon_inflate(frames) })
+    }
+
+    fn make_hole(&mut self, page: Pfn) {
+        let result = self.p2m.make_hole(page);
+        debug_assert!(result.is_ok(), "the balloon makes a hole once: {result:?}");
+    }
+
+    fn obtain(&mut self, frames: &mut [Mfn]) -> Answer {
+        answer(calls::balloon_deflate(frames))
+    }
+
+    fn fill_hole(&mut self, frame: Mfn) -> Option<Pfn> {
+        let page = self.p2m.first_hole()?;
+        self.p2m.fill_hole(page, frame).ok().map(|()| page)
+    }
+
+    fn owned_frames(&mut self) -> u64 {
+        counts().frames
+    }
+
+    fn target_frames(&mut self) -> u64 {
+        counts().target_frames
+    }
+}

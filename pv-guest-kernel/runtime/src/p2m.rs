@@ -1,0 +1,207 @@
+//! The P2M: which machine frame backs each page of the guest, and the way back.
+//!
+//! The guest numbers its memory `0..n` without a gap; the machine frames behind lie anywhere.
+//! A page that the balloon has given away is a *hole*: it has no frame.
+
+use hypercall_abi::{Mfn, Pfn};
+
+/// The map. Storage is the caller's: one [`Mfn`] a page, and an index of the frames.
+#[derive(Debug)]
+pub struct P2m<'a> {
+    frames: &'a mut [Mfn],
+    /// Open addressing over the frame's number: page + 1, or 0 for an empty slot.
+    index: &'a mut [u32],
+    holes: u64,
+    /// No page before this one is a hole.
+    hint: usize,
+}
+
+/// A change of the map that would break it; nothing changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MapConflict {
+    /// The page is beyond the end of the map.
+    NoPage(Pfn),
+    /// The page has a frame already.
+    Backed(Pfn),
+    /// The page is a hole already.
+    Hole(Pfn),
+    /// The frame backs another page.
+    Used(Mfn),
+    /// No frame has this number.
+    BadFrame(Mfn),
+}
+
+impl<'a> P2m<'a> {
+    /// Slots of the index that `pages` pages need: a power of two, at most half of it used.
+    pub const fn index_slots(pages: u64) -> usize {
+        (pages * 2).next_power_of_two() as usize
+    }
+
+    /// The map over what the hypervisor wrote, with an index of its own.
+    ///
+    /// # Errors
+    /// [`MapConflict::BadFrame`] or [`MapConflict::Used`]: what stands in `frames` is no map.
+    ///
+    /// # Panics
+    /// If `index` is not as long as [`index_slots`](Self::index_slots) says.
+    pub fn new(frames: &'a mut [Mfn], index: &'a mut [u32]) -> Result<P2m<'a>, MapConflict> {
+        let needed = Self::index_slots(frames.len() as u64);
+        assert!(index.len() == needed, "the index of this map has {needed} slots");
+        index.fill(0);
+        let mut map = P2m { frames, index, holes: 0, hint: 0 };
+        for page in 0..map.frames.len() {
+            let frame = map.frames[page];
+            if frame == Mfn::NONE {
+                map.holes += 1;
+                continue;
+            }
+            map.check_new(frame)?;
+            map.index_insert(frame, page as u32);
+        }
+        Ok(map)
+    }
+
+    /// Pages of the guest, holes included.
+    pub const fn pages(&self) -> u64 {
+        self.frames.len() as u64
+    }
+
+    /// Pages without a frame.
+    pub const fn holes(&self) -> u64 {
+        self.holes
+    }
+
+    /// The frame behind a page; `None` for a hole and beyond the end.
+    pub fn frame_of(&self, page: Pfn) -> Option<Mfn> {
+        let frame = *self.frames.get(usize::try_from(page.0).ok()?)?;
+        (frame != Mfn::NONE).then_some(frame)
+    }
+
+    /// The page that a frame backs; `None` if the frame is not the guest's.
+    pub fn page_of(&self, frame: Mfn) -> Option<Pfn> {
+        self.index_find(frame).map(|slot| Pfn(self.index[slot] as u64 - 1))
+    }
+
+    /// The lowest hole.
+    pub fn first_hole(&mut self) -> Option<Pfn> {
+        if self.holes == 0 {
+            return None;
+        }
+        let from_hint = &self.frames[self.hint..];
+        self.hint += from_hint.iter().position(|frame| *frame == Mfn::NONE)?;
+        Some(Pfn(self.hint as u64))
+    }
+
+    /// Takes the frame of a page away; the frame that it was.
+    ///
+    /// # Errors
+    /// [`MapConflict::NoPage`], [`MapConflict::Hole`].
+    pub fn make_hole(&mut self, page: Pfn) -> Result<Mfn, MapConflict> {
+        if page.0 >= self.pages() {
+            return Err(MapConflict::NoPage(page));
+        }
+        let frame = self.frame_of(page).ok_or(MapConflict::Hole(page))?;
+        self.index_remove(frame);
+        self.frames[page.0 as usize] = Mfn::NONE;
+        self.holes += 1;
+        self.hint = self.hint.min(page.0 as usize);
+        Ok(frame)
+    }
+
+    /// Gives a hole a frame.
+    ///
+    /// # Errors
+    /// [`MapConflict::NoPage`], [`MapConflict::Backed`], [`MapConflict::BadFrame`],
+    /// [`MapConflict::Used`].
+    pub fn fill_hole(&mut self, page: Pfn, frame: Mfn) -> Result<(), MapConflict> {
+        if page.0 >= self.pages() {
+            return Err(MapConflict::NoPage(page));
+        }
+        if self.frame_of(page).is_some() {
+            return Err(MapConflict::Backed(page));
+        }
+        self.check_new(frame)?;
+        self.frames[page.0 as usize] = frame;
+        self.index_insert(frame, page.0 as u32);
+        self.holes -= 1;
+        Ok(())
+    }
+
+    /// Lengths of the runs in which both numbers go up by one together, in order of page:
+    /// `(first page, first frame, pages)`. Holes are left out.
+    pub fn runs(&self) -> impl Iterator<Item = (Pfn, Mfn, u64)> + '_ {
+        let mut next = 0;
+        core::iter::from_fn(move || {
+            while next < self.frames.len() && self.frames[next] == Mfn::NONE {
+                next += 1;
+            }
+            let first = next;
+            let frame = *self.frames.get(first)?;
+            while next < self.frames.len()
+                && self.frames[next] != Mfn::NONE
+                && self.frames[next].0 == frame.0 + (next - first) as u64
+            {
+                next += 1;
+            }
+            Some((Pfn(first as u64), frame, (next - first) as u64))
+        })
+    }
+
+    fn check_new(&self, frame: Mfn) -> Result<(), MapConflict> {
+        if frame > Mfn::MAX {
+            return Err(MapConflict::BadFrame(frame));
+        }
+        if self.index_find(frame).is_some() {
+            return Err(MapConflict::Used(frame));
+        }
+        Ok(())
+    }
+
+    /// Where the search for a frame begins (Fibonacci hashing).
+    fn home(&self, frame: Mfn) -> usize {
+        let hash = frame.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (hash >> 32) as usize & (self.index.len() - 1)
+    }
+
+    fn index_find(&self, frame: Mfn) -> Option<usize> {
+        let mut slot = self.home(frame);
+        while self.index[slot] != 0 {
+            if self.frames[self.index[slot] as usize - 1] == frame {
+                return Some(slot);
+            }
+            slot = (slot + 1) & (self.index.len() - 1);
+        }
+        None
+    }
+
+    fn index_insert(&mut self, frame: Mfn, page: u32) {
+        let mut slot = self.home(frame);
+        while self.index[slot] != 0 {
+            slot = (slot + 1) & (self.index.len() - 1);
+        }
+        self.index[slot] = page + 1;
+    }
+
+    /// Takes an entry out and moves those behind it up, so that no search meets a gap.
+    fn index_remove(&mut self, frame: Mfn) {
+        let Some(mut gap) = self.index_find(frame) else { return };
+        let mask = self.index.len() - 1;
+        let mut slot = gap;
+        loop {
+            self.index[gap] = 0;
+            loop {
+                slot = (slot + 1) & mask;
+                if self.index[slot] == 0 {
+                    return;
+                }
+                let home = self.home(self.frames[self.index[slot] as usize - 1]);
+                // The entry may fill the gap unless its home lies behind the gap.
+                if slot.wrapping_sub(home) & mask >= slot.wrapping_sub(gap) & mask {
+                    break;
+                }
+            }
+            self.index[gap] = self.index[slot];
+            gap = slot;
+        }
+    }
+}

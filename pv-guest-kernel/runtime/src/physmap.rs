@@ -1,0 +1,87 @@
+//! The guest's own memory, page by page: page `p` is mapped at `physmap_base + p * 4096`.
+#![allow(unsafe_code, reason = "pages are reached by address; who may is told by the token `Page`")]
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use hypercall_abi::{PAGE_SIZE, Pfn, VirtAddr, start_info::StartInfo};
+
+static BASE: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) fn init(info: &StartInfo) {
+    BASE.store(info.physmap_base, Ordering::Relaxed);
+}
+
+/// Where a page is mapped.
+pub fn address(page: Pfn) -> VirtAddr {
+    VirtAddr(BASE.load(Ordering::Relaxed) + page.0 * PAGE_SIZE)
+}
+
+/// The page that is mapped at an address of the map.
+pub fn page_at(address: VirtAddr) -> Option<Pfn> {
+    let offset = address.0.checked_sub(BASE.load(Ordering::Relaxed))?;
+    Some(Pfn(offset / PAGE_SIZE))
+}
+
+/// Reads an aligned word of a page.
+///
+/// # Safety
+/// The page is mapped.
+pub unsafe fn read_word(page: Pfn, index: usize) -> u64 {
+    assert!(index < 512, "a page has 512 words");
+    // SAFETY: the caller answers for the page, and the index is within it. The read is
+    // volatile, as processor and hypervisor write page tables too.
+    unsafe { (address(page).0 as *const u64).add(index).read_volatile() }
+}
+
+/// Writes an aligned word of a page.
+///
+/// # Safety
+/// The page is mapped writable and nothing of Rust's lies in it.
+pub unsafe fn write_word(page: Pfn, index: usize, value: u64) {
+    assert!(index < 512, "a page has 512 words");
+    // SAFETY: the caller answers for the page, and the index is within it.
+    unsafe { (address(page).0 as *mut u64).add(index).write_volatile(value) }
+}
+
+/// The right to use one page of the guest's memory, which has a frame and is mapped writable:
+/// whoever holds it is the only one who reaches the page through it.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Page(Pfn);
+
+impl Page {
+    /// The token of a page.
+    ///
+    /// # Safety
+    /// The page is mapped writable, nobody else holds its token and nothing of Rust's lies in
+    /// it.
+    pub unsafe fn from_pfn(page: Pfn) -> Page {
+        Page(page)
+    }
+
+    /// Gives the token up; the page's number.
+    pub fn into_pfn(self) -> Pfn {
+        self.0
+    }
+
+    /// The page's number.
+    pub fn pfn(&self) -> Pfn {
+        self.0
+    }
+
+    /// What is in it.
+    pub fn bytes(&self) -> &[u8; PAGE_SIZE as usize] {
+        // SAFETY: the page is mapped, and the token is borrowed for as long as the bytes are.
+        unsafe { &*(address(self.0).0 as *const [u8; PAGE_SIZE as usize]) }
+    }
+
+    /// What is in it, for changing.
+    pub fn bytes_mut(&mut self) -> &mut [u8; PAGE_SIZE as usize] {
+        // SAFETY: the page is mapped writable, and the token is borrowed for as long as the
+        // bytes are.
+        unsafe { &mut *(address(self.0).0 as *mut [u8; PAGE_SIZE as usize]) }
+    }
+
+    /// Fills it with zeros.
+    pub fn zero(&mut self) {
+        self.bytes_mut().fill(0);
+    }
+}

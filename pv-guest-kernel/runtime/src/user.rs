@@ -1,0 +1,76 @@
+//! Processes: runs one until it traps.
+//!
+//! ```ignore
+//! loop {
+//!     user::run(&mut frame, &mut updates)?;
+//!     match frame.header.cause.decode() { /* a fault, a system call, an event */ }
+//! }
+//! ```
+//!
+//! Entry and exit cost one call of the hypervisor each, page-table updates included: those that
+//! a fault made necessary travel with the `trap_return` that goes on behind it.
+#![allow(
+    unsafe_code,
+    reason = "trap frames are reached by address; a process is entered by assembly"
+)]
+
+use crate::{arch, calls::Partial, events, sync, updates::Updates, vcpu};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use hypercall_abi::{
+    Error, Status,
+    trap::{Cause, TRAP_FRAMES, TrapFlags, TrapFrame},
+};
+
+/// Stack pointer of the kernel while a process runs; for the architecture's code.
+pub(crate) static KERNEL_STACK: AtomicU64 = AtomicU64::new(0);
+static RUNNING: AtomicBool = AtomicBool::new(false);
+
+/// Status and value of a `trap_return` that was refused, as the registers hold them.
+#[repr(C)]
+pub(crate) struct Refusal {
+    status: u64,
+    value: u64,
+}
+
+/// Whether [`run`] waits for a trap of a process.
+pub(crate) fn is_running() -> bool {
+    RUNNING.load(Ordering::Relaxed)
+}
+
+/// Applies the updates and runs a process on the current user root from the state in `frame`,
+/// until it traps. Then `frame` holds the state and the cause. Events are handled before this
+/// returns.
+///
+/// # Errors
+/// What `trap_return` returns, and how many updates took effect: [`Error::NotRegistered`] without a user root, an update that was
+/// refused, [`Error::BadTrapFrame`] for a program counter out of range or when all frames of the
+/// vCPU page are in use.
+pub fn run(frame: &mut TrapFrame, updates: &mut Updates) -> Result<(), Partial> {
+    sync::masked(|| {
+        let depth = vcpu::trap_depth().load(Ordering::Relaxed);
+        if depth >= TRAP_FRAMES as u64 {
+            return Err(Partial { done: 0, error: Error::BadTrapFrame });
+        }
+        frame.header.flags = TrapFlags::USER;
+        // SAFETY: the slot is above the topmost frame, and events are masked: nothing else
+        // uses it.
+        unsafe { vcpu::trap_frame(depth).write(*frame) };
+        vcpu::trap_depth().store(depth + 1, Ordering::SeqCst);
+        let count = updates.store();
+        RUNNING.store(true, Ordering::Relaxed);
+        // SAFETY: the topmost frame is in virtual user mode.
+        let refusal = unsafe { arch::enter_user(count) };
+        RUNNING.store(false, Ordering::Relaxed);
+        // A refused frame is taken off as well as one that a trap left.
+        vcpu::trap_depth().store(depth, Ordering::SeqCst);
+        if let Some(Err(error)) = Status(refusal.status).decode() {
+            return Err(Partial { done: refusal.value, error });
+        }
+        // SAFETY: the trap of the process filled this slot.
+        *frame = unsafe { vcpu::trap_frame(depth).read() };
+        if frame.header.cause.decode() == Some(Cause::Event) {
+            events::dispatch();
+        }
+        Ok(())
+    })
+}

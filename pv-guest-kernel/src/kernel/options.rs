@@ -1,0 +1,69 @@
+//! The command line.
+
+use super::surprise::{Surprise, surprise};
+use pv_guest::abi::DomainId;
+
+/// What the command line asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// The domain to share with.
+    pub peer: Option<DomainId>,
+    /// How to misbehave.
+    pub crash: Option<Crash>,
+}
+
+/// Ways to misbehave, for the tests of containment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Crash {
+    /// A page fault while no trap entry is registered.
+    Null,
+    /// An endless loop without a call.
+    Spin,
+    /// Calls with arbitrary numbers and arguments, then an illegal instruction.
+    Garbage,
+    /// Returns to addresses that are not the guest's.
+    BadPc,
+    /// A panic.
+    Panic,
+    /// Recursion until the stack is used up.
+    Stack,
+    /// A trap handler that traps.
+    Depth,
+}
+
+const CRASHES: [(&str, Crash); 7] = [
+    ("null", Crash::Null),
+    ("spin", Crash::Spin),
+    ("garbage", Crash::Garbage),
+    ("badpc", Crash::BadPc),
+    ("panic", Crash::Panic),
+    ("stack", Crash::Stack),
+    ("depth", Crash::Depth),
+];
+
+impl Options {
+    /// Reads a command line.
+    pub fn parse(line: &str) -> Result<Options, Surprise> {
+        let mut options = Options::default();
+        for word in line.split_ascii_whitespace() {
+            match word.split_once('=') {
+                Some(("peer", number)) => {
+                    let peer = number.parse().map(DomainId).ok().filter(|peer| peer.is_guest());
+                    let peer = peer.ok_or_else(|| surprise!("`{word}`: peer=N names a domain"))?;
+                    options.peer = Some(peer);
+                }
+                Some(("crash", how)) => {
+                    let found = CRASHES.iter().find(|(name, _)| *name == how);
+                    let (_, crash) = found.ok_or_else(|| {
+                        surprise!(
+                            "`{word}`: crash= takes null spin garbage badpc panic stack depth"
+                        )
+                    })?;
+                    options.crash = Some(*crash);
+                }
+                _ => return Err(surprise!("`{word}`: this kernel knows peer=N and crash=HOW")),
+            }
+        }
+        Ok(options)
+    }
+}

@@ -1,0 +1,22 @@
+//! The guest kernel of Paravane. It shows what a guest can do, step by step, and checks it:
+//! whatever surprises it ends the domain as crashed.
+//!
+//! Command line:
+//!
+//! | word | meaning |
+//! |---|---|
+//! | `peer=N` | domain to share a page and exchange signals with; it runs this kernel too |
+//! | `crash=HOW` | misbehave in that way, see `kernel/misbehave.rs` |
+
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+#[cfg(target_os = "none")]
+extern crate alloc;
+
+#[cfg(target_os = "none")]
+mod kernel;
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    eprintln!("pv-guest-kernel is an image for bare metal; `cargo xtask run` builds and boots it");
+}
