@@ -11,7 +11,7 @@ use crate::{report, say};
 use alloc::boxed::Box;
 use hypercall_abi::DomainId;
 use pv_core::domain::{Life, MAX_DOMAINS};
-use pv_core::{DomainSummary, EndReason, Entry, Next, Outcome, Slot, State};
+use pv_core::{DomainSummary, EndReason, Entry, Next, Outcome, Quick, Slot, State};
 use pv_wire::RunTotals;
 use spin::Mutex;
 
@@ -72,13 +72,48 @@ pub fn run(loaded: Loaded, machine: Hardware, focus: DomainId, totals: RunTotals
     unsafe { arch::enter_guest(first) }
 }
 
-/// Called by the entry code: the guest has made a call. Returns whom to go on with.
+/// What the entry code does after [`on_quick_call`]: 0 in `rest` means to return to the guest.
+#[repr(C)]
+struct QuickResult {
+    context: *mut Context,
+    rest: u64,
+}
+
+/// The call is answered; all registers are to be saved before the return.
+const ANSWERED: u64 = 1;
+/// The call is still to be made, with all registers saved.
+const UNANSWERED: u64 = 2;
+
+/// Called by the entry code: the guest has made a call. Only the registers are saved that a call
+/// reads or that Rust does not preserve.
 ///
 /// # Safety
 /// `context` is what the processor's entries are from, as `prepare_context` made it.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn on_call(context: *mut Context) -> *mut Context {
+unsafe extern "C" fn on_quick_call(context: *mut Context) -> QuickResult {
     // SAFETY: contexts are never freed, and nobody else touches one whose vCPU has entered.
+    let entered = unsafe { &mut *context };
+    let mut guard = entered.hypervisor.lock();
+    let Hypervisor { state, machine, observe, .. } = &mut *guard;
+    if *observe {
+        return QuickResult { context, rest: UNANSWERED };
+    }
+    let rest = match state.quick_call(machine, entered.slot, &mut entered.registers) {
+        Quick::Made => 0,
+        Quick::EventDue => ANSWERED,
+        Quick::NotMade => UNANSWERED,
+    };
+    QuickResult { context, rest }
+}
+
+/// Called by the entry code: the rest of a call, with all registers saved. Returns whom to go on
+/// with.
+///
+/// # Safety
+/// As [`on_quick_call`], whose `rest` this is.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn on_call(context: *mut Context, rest: u64) -> *mut Context {
+    // SAFETY: as in `on_quick_call`.
     let context = unsafe { &mut *context };
     let mut guard = context.hypervisor.lock();
     let hypervisor = &mut *guard;
@@ -86,19 +121,24 @@ unsafe extern "C" fn on_call(context: *mut Context) -> *mut Context {
         return hypervisor.observed_call(context);
     }
     let Hypervisor { state, machine, .. } = hypervisor;
-    match state.enter(machine, context.slot, &mut context.registers, Entry::Call) {
+    let (slot, registers) = (context.slot, &mut context.registers);
+    let outcome = match rest {
+        ANSWERED => state.after_quick_call(machine, slot, registers),
+        _ => state.enter(machine, slot, registers, Entry::Call),
+    };
+    match outcome {
         Outcome::Return => context,
-        Outcome::Reschedule => hypervisor.leave(context.slot),
+        Outcome::Reschedule => hypervisor.leave(slot),
     }
 }
 
 /// Called by the entry code: the guest was left by anything but a call.
 ///
 /// # Safety
-/// As [`on_call`].
+/// As [`on_quick_call`].
 #[unsafe(no_mangle)]
 unsafe extern "C" fn on_trap(context: *mut Context) -> *mut Context {
-    // SAFETY: as in `on_call`.
+    // SAFETY: as in `on_quick_call`.
     let context = unsafe { &mut *context };
     let mut guard = context.hypervisor.lock();
     let hypervisor = &mut *guard;

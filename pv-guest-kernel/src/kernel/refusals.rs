@@ -70,12 +70,6 @@ fn hypervisor_frame(format: Format) -> Mfn {
     }
 }
 
-/// How a frame of the hypervisor's is refused: as somebody else's, or, by a hypervisor whose
-/// account of frames begins behind its own, as none.
-fn not_owner<T>(result: &Result<T, Error>) -> Error {
-    if matches!(result, Err(Error::BadFrame)) { Error::BadFrame } else { Error::NotOwner }
-}
-
 /// A frame next to one of the domain's own that is not its own: another domain's or nobody's,
 /// as the hypervisor mixes the frames of all.
 fn neighbours_frame(memory: &Memory) -> Option<Mfn> {
@@ -128,9 +122,9 @@ fn mappings(info: &StartInfo, memory: &Memory, check: &mut Attempts) -> Result<(
     let own = own.ok_or_else(|| surprise!("the first free page has no frame"))?;
     let hypervisors = hypervisor_frame(format);
     let result = update(at, page(hypervisors));
-    check.check("map a frame of the hypervisor", result, not_owner(&result))?;
+    check.check("map a frame of the hypervisor", result, Error::NotOwner)?;
     let result = update(at, format.page_entry(hypervisors, Protection::READ));
-    check.check("map a frame of the hypervisor for reading", result, not_owner(&result))?;
+    check.check("map a frame of the hypervisor for reading", result, Error::NotOwner)?;
     match neighbours_frame(memory) {
         Some(frame) => {
             let result = update(at, page(frame));
@@ -205,7 +199,7 @@ fn frames_and_others(
     let foreign = hypervisor_frame(memory.format());
     // SAFETY: refused, as the frame is the hypervisor's.
     let result = unsafe { calls::balloon_inflate(&[foreign]) }.map_err(|partial| partial.error);
-    check.check("balloon a frame of the hypervisor", result, not_owner(&result))?;
+    check.check("balloon a frame of the hypervisor", result, Error::NotOwner)?;
     memory.free(page);
     let other = DomainId(if info.domain == DomainId::FIRST { 2 } else { 1 });
     // SAFETY: refused, as the frame is the hypervisor's.
@@ -213,7 +207,7 @@ fn frames_and_others(
     let expected = match result {
         // The only domain there is has nobody to grant anything to.
         Err(Error::NoDomain) => Error::NoDomain,
-        _ => not_owner(&result),
+        _ => Error::NotOwner,
     };
     check.check("grant a frame of the hypervisor", result, expected)?;
     let result = calls::grant_map(DomainId::SELF, GrantRef(0), Access::Read);

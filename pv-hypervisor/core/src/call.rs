@@ -6,16 +6,29 @@
 
 use crate::budget::Budget;
 use crate::domain::Slot;
+use crate::format::Format;
 use crate::machine::Machine;
 use crate::platform::{Platform, Registers};
 use crate::pt::{Progress, Then, UpdateWork, Walk};
 use crate::state::State;
-use crate::{Outcome, calls};
-use hypercall_abi::calls::Args;
+use crate::vcpu::Mode;
+use crate::{Outcome, calls, trap};
 use hypercall_abi::{Error, Mfn, Status};
 
 /// Cost of one entry of a batch.
 const BATCH_ENTRY: u32 = 8;
+
+/// What has become of a call that could be answered at once.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Quick {
+    /// It is answered: return to the guest.
+    Made,
+    /// It is answered, but something comes before the return: save all registers and call
+    /// [`State::after_quick_call`].
+    EventDue,
+    /// It is not made: save all registers and call [`State::enter`].
+    NotMade,
+}
 
 /// What a call has come to.
 pub(crate) enum Answer {
@@ -82,29 +95,55 @@ pub(crate) struct Pending {
 }
 
 impl<P: Platform> State<P> {
-    /// A call from the kernel of a vCPU: decodes it and makes it. Most are answered at once.
+    /// A vCPU has executed the instruction that makes calls. Nearly every call is answered
+    /// here, with no register needed but those of the call: an image may save no others before.
     #[inline(always)]
-    pub(crate) fn hypercall<M: Machine>(
+    pub fn quick_call<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        registers: &mut P::Registers,
+    ) -> Quick {
+        let vcpu = self.vcpu_mut(slot);
+        vcpu.called = true;
+        if vcpu.mode != Mode::Kernel {
+            return Quick::NotMade;
+        }
+        let (page, takes_events) = (vcpu.page, vcpu.traps.is_some());
+        let number = registers.number();
+        let Some(count) = self.domain_mut(slot).counters.calls.get_mut(number as usize) else {
+            return Quick::NotMade;
+        };
+        *count += 1;
+        match calls::immediate(self, machine, slot, number, || registers.args()) {
+            Some(Ok(value)) => registers.set_result(Status::SUCCESS, value),
+            Some(Err(error)) => {
+                let status = self.refuse(slot, error);
+                registers.set_result(status, 0);
+            }
+            None => {
+                self.domain_mut(slot).counters.calls[number as usize] -= 1;
+                return Quick::NotMade;
+            }
+        }
+        registers.step_over_call();
+        let event_due = takes_events && trap::is_event_due(machine, page);
+        if event_due || registers.pc() >= P::Format::GUEST_END {
+            Quick::EventDue
+        } else {
+            Quick::Made
+        }
+    }
+
+    /// What follows a call that [`quick_call`](Self::quick_call) answered with
+    /// [`Quick::EventDue`], once all registers are saved.
+    pub fn after_quick_call<M: Machine>(
         &mut self,
         machine: &mut M,
         slot: Slot,
         registers: &mut P::Registers,
     ) -> Outcome {
-        registers.step_over_call();
-        let (number, args) = (registers.number(), registers.args());
-        self.count_call(slot, number);
-        match calls::immediate(self, machine, slot, number, &args) {
-            Some(Ok(value)) => {
-                registers.set_result(Status::SUCCESS, value);
-                Outcome::Return
-            }
-            Some(Err(error)) => {
-                let status = self.refuse(slot, error);
-                registers.set_result(status, 0);
-                Outcome::Return
-            }
-            None => self.general_call(machine, slot, registers, number, &args),
-        }
+        self.before_return(machine, slot, registers, Outcome::Return)
     }
 
     /// Counts a refusal, and gives its status.
@@ -115,17 +154,19 @@ impl<P: Platform> State<P> {
         Status::from(Err(error))
     }
 
+    /// A call from the kernel of a vCPU that is not answered at once.
     #[inline(never)]
-    fn general_call<M: Machine>(
+    pub(crate) fn general_call<M: Machine>(
         &mut self,
         machine: &mut M,
         slot: Slot,
         registers: &mut P::Registers,
-        number: u64,
-        args: &Args,
     ) -> Outcome {
+        registers.step_over_call();
+        let (number, args) = (registers.number(), registers.args());
+        self.count_call(slot, number);
         let mut budget = Budget::new(self.budget);
-        let answer = calls::general(self, machine, slot, registers, number, args, &mut budget);
+        let answer = calls::general(self, machine, slot, registers, number, &args, &mut budget);
         let answer = answer.unwrap_or_else(|error| Answer::Done(Err(error.into())));
         self.settle(machine, slot, registers, None, answer, &mut budget)
     }

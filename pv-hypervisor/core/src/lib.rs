@@ -48,6 +48,7 @@ pub mod tlb;
 mod trap;
 pub mod vcpu;
 
+pub use call::Quick;
 pub use domain::{DomainSummary, EndReason, Slot, Trap};
 pub use frame::{Region, RegionKind};
 pub use loader::{BuildError, DomainSpec, Image, Segment};

@@ -1,12 +1,13 @@
 //! The state of the hypervisor, and the ways into it.
 
+use crate::call::Quick;
 use crate::domain::{CONSOLE_INPUT_BYTES, Domain, DomainSummary, EndReason, MAX_DOMAINS, Slot};
 use crate::frame::{FrameTable, Region};
 use crate::machine::Machine;
 use crate::platform::Platform;
 use crate::sched::Scheduler;
 use crate::tlb::Tlb;
-use crate::vcpu::Vcpu;
+use crate::vcpu::{Mode, Vcpu};
 use crate::{Entry, Outcome};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -114,7 +115,12 @@ impl<P: Platform> State<P> {
         entry: Entry,
     ) -> Outcome {
         let outcome = match entry {
-            Entry::Call if self.vcpu_mut(slot).calls() => self.hypercall(machine, slot, registers),
+            Entry::Call if self.vcpu(slot).mode == Mode::Kernel => {
+                match self.quick_call(machine, slot, registers) {
+                    Quick::Made | Quick::EventDue => Outcome::Return,
+                    Quick::NotMade => self.general_call(machine, slot, registers),
+                }
+            }
             Entry::Call => {
                 let trap = crate::Trap { cause: Cause::SystemCall, code: 0, address: 0 };
                 self.deliver_trap(machine, slot, registers, trap)

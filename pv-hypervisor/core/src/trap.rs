@@ -9,9 +9,9 @@ use crate::machine::Machine;
 use crate::platform::{Platform, Registers};
 use crate::state::State;
 use crate::vcpu::Mode;
-use hypercall_abi::Error;
 use hypercall_abi::trap::{Cause, TRAP_FRAMES, TrapFlags, TrapHeader};
 use hypercall_abi::vcpu_page::{EVENTS_MASKED_OFFSET, TRAP_DEPTH_OFFSET, TRAP_FRAMES_OFFSET};
+use hypercall_abi::{Error, Mfn};
 
 /// Word of the vCPU page that masks events.
 pub(crate) const EVENTS_MASKED_WORD: usize = EVENTS_MASKED_OFFSET / 8;
@@ -22,6 +22,12 @@ const HEADER_WORDS: usize = size_of::<TrapHeader>() / 8;
 #[inline(always)]
 fn frame_word<R: Registers>(depth: u64) -> usize {
     TRAP_FRAMES_OFFSET / 8 + depth as usize * (HEADER_WORDS + R::WORDS)
+}
+
+/// Whether a vCPU page says that events are pending and not masked.
+#[inline(always)]
+pub(crate) fn is_event_due(machine: &impl Machine, page: Mfn) -> bool {
+    machine.read(page, EVENTS_PENDING_WORD) != 0 && machine.read(page, EVENTS_MASKED_WORD) == 0
 }
 
 impl<P: Platform> State<P> {
@@ -75,11 +81,7 @@ impl<P: Platform> State<P> {
         registers: &mut P::Registers,
     ) -> Outcome {
         let vcpu = self.vcpu(slot);
-        let page = vcpu.page;
-        if machine.read(page, EVENTS_PENDING_WORD) == 0
-            || machine.read(page, EVENTS_MASKED_WORD) != 0
-            || vcpu.traps.is_none()
-        {
+        if vcpu.traps.is_none() || !is_event_due(machine, vcpu.page) {
             return Outcome::Return;
         }
         let event = Trap { cause: Cause::Event, code: 0, address: 0 };

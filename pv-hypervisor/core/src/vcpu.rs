@@ -60,14 +60,6 @@ pub struct Vcpu {
 }
 
 impl Vcpu {
-    /// Whether its call instruction makes a call: it does in kernel mode. Notes that it did,
-    /// for the watchdog.
-    #[inline(always)]
-    pub(crate) fn calls(&mut self) -> bool {
-        self.called = true;
-        self.mode == Mode::Kernel
-    }
-
     /// The root that it translates through in its mode.
     #[inline(always)]
     pub fn root(&self) -> Option<Mfn> {

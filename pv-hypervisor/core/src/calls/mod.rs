@@ -44,63 +44,61 @@ mod trap_register;
 mod trap_return;
 
 /// A call that is answered at once and touches no register but the two of its answer: decodes
-/// it and makes it. `None` for every other call, and for a number that is none.
+/// it and makes it. `None` for every other call, and for a number that is none. The arguments
+/// are asked for when the call is known, so that no more than it has are fetched.
 #[inline(always)]
 pub(crate) fn immediate<P: Platform, M: Machine>(
     state: &mut State<P>,
     machine: &mut M,
     slot: Slot,
     number: u64,
-    args: &Args,
+    args: impl Fn() -> Args,
 ) -> Option<Result<u64, Error>> {
     Some(match Number::new(number)? {
-        Number::AbiQuery => AbiQuery::decode(args).and_then(|call| abi_query::run(state, &call)),
+        Number::AbiQuery => AbiQuery::decode(&args()).and_then(|call| abi_query::run(state, &call)),
         Number::PtCreate => {
-            PtCreate::decode(args).and_then(|call| pt_create::run(state, machine, slot, &call))
+            PtCreate::decode(&args()).and_then(|call| pt_create::run(state, machine, slot, &call))
         }
         Number::TlbFlush => {
-            TlbFlush::decode(args).and_then(|call| tlb_flush::run(state, machine, &call))
+            TlbFlush::decode(&args()).and_then(|call| tlb_flush::run(state, machine, &call))
         }
-        Number::GrantShare => {
-            GrantShare::decode(args).and_then(|call| grant_share::run(state, machine, slot, &call))
-        }
+        Number::GrantShare => GrantShare::decode(&args())
+            .and_then(|call| grant_share::run(state, machine, slot, &call)),
         Number::GrantRevoke => {
-            GrantRevoke::decode(args).and_then(|call| grant_revoke::run(state, slot, &call))
+            GrantRevoke::decode(&args()).and_then(|call| grant_revoke::run(state, slot, &call))
         }
         Number::GrantMap => {
-            GrantMap::decode(args).and_then(|call| grant_map::run(state, slot, &call))
+            GrantMap::decode(&args()).and_then(|call| grant_map::run(state, slot, &call))
         }
-        Number::GrantUnmap => {
-            GrantUnmap::decode(args).and_then(|call| grant_unmap::run(state, machine, slot, &call))
-        }
+        Number::GrantUnmap => GrantUnmap::decode(&args())
+            .and_then(|call| grant_unmap::run(state, machine, slot, &call)),
         Number::EventAlloc => {
-            EventAlloc::decode(args).and_then(|call| event_alloc::run(state, slot, &call))
+            EventAlloc::decode(&args()).and_then(|call| event_alloc::run(state, slot, &call))
         }
         Number::EventBind => {
-            EventBind::decode(args).and_then(|call| event_bind::run(state, machine, slot, &call))
+            EventBind::decode(&args()).and_then(|call| event_bind::run(state, machine, slot, &call))
         }
         Number::EventSend => {
-            EventSend::decode(args).and_then(|call| event_send::run(state, machine, slot, &call))
+            EventSend::decode(&args()).and_then(|call| event_send::run(state, machine, slot, &call))
         }
         Number::EventMask => {
-            EventMask::decode(args).and_then(|call| event_mask::run(state, machine, slot, &call))
+            EventMask::decode(&args()).and_then(|call| event_mask::run(state, machine, slot, &call))
         }
-        Number::EventClose => {
-            EventClose::decode(args).and_then(|call| event_close::run(state, machine, slot, &call))
-        }
+        Number::EventClose => EventClose::decode(&args())
+            .and_then(|call| event_close::run(state, machine, slot, &call)),
         Number::TrapRegister => {
-            TrapRegister::decode(args).and_then(|call| trap_register::run(state, slot, &call))
+            TrapRegister::decode(&args()).and_then(|call| trap_register::run(state, slot, &call))
         }
         Number::TimerSet => {
-            TimerSet::decode(args).and_then(|call| timer_set::run(state, machine, slot, &call))
+            TimerSet::decode(&args()).and_then(|call| timer_set::run(state, machine, slot, &call))
         }
-        Number::ConsoleWrite => ConsoleWrite::decode(args)
+        Number::ConsoleWrite => ConsoleWrite::decode(&args())
             .and_then(|call| console_write::run(state, machine, slot, &call)),
-        Number::ConsoleRead => ConsoleRead::decode(args)
+        Number::ConsoleRead => ConsoleRead::decode(&args())
             .and_then(|call| console_read::run(state, machine, slot, &call)),
-        Number::DomainQuery => DomainQuery::decode(args)
+        Number::DomainQuery => DomainQuery::decode(&args())
             .and_then(|call| domain_query::run(state, machine, slot, &call)),
-        Number::PteUpdate => return pte_update::one_leaf(state, machine, slot, args),
+        Number::PteUpdate => return pte_update::one_leaf(state, machine, slot, args()),
         Number::PtPin
         | Number::PtUnpin
         | Number::PtSwitch
@@ -147,7 +145,7 @@ pub(crate) fn general<P: Platform, M: Machine>(
         Number::SchedBlock => sched_block::run(state, machine, slot, registers),
         Number::Shutdown => shutdown::run(state, machine, slot, &Shutdown::decode(args)?),
         Number::Batch => Answer::Batch(BatchCursor { next: 0, count: Batch::decode(args)?.count }),
-        _ => match immediate(state, machine, slot, number, args) {
+        _ => match immediate(state, machine, slot, number, || *args) {
             Some(result) => Answer::from(result),
             None => return Err(Error::UnknownCall),
         },

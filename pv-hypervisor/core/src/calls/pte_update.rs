@@ -22,9 +22,9 @@ pub(super) fn one_leaf<P: Platform, M: Machine>(
     state: &mut State<P>,
     machine: &mut M,
     slot: Slot,
-    args: &Args,
+    args: Args,
 ) -> Option<Result<u64, Error>> {
-    let Ok(PteUpdate::One(update)) = PteUpdate::decode(args) else { return None };
+    let Ok(PteUpdate::One(update)) = PteUpdate::decode(&args) else { return None };
     Some(state.update_leaf(machine, slot, update)?.map(|()| 1))
 }
 

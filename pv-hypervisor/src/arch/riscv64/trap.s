@@ -7,16 +7,12 @@
 .set HOST_STACK, 256            # behind the registers
 .set CALL, 8                    # scause: ecall from U-mode
 
-# All but sp and a0, from or to the registers at \base.
-.macro each_but_sp_a0 do, base
+# Registers that Rust code may change, all but sp and a0, from or to the registers at \base.
+.macro each_changed do, base
     \do ra, 0(\base)
-    \do gp, 16(\base)
-    \do tp, 24(\base)
     \do t0, 32(\base)
     \do t1, 40(\base)
     \do t2, 48(\base)
-    \do s0, 56(\base)
-    \do s1, 64(\base)
     \do a1, 80(\base)
     \do a2, 88(\base)
     \do a3, 96(\base)
@@ -24,6 +20,18 @@
     \do a5, 112(\base)
     \do a6, 120(\base)
     \do a7, 128(\base)
+    \do t3, 216(\base)
+    \do t4, 224(\base)
+    \do t5, 232(\base)
+    \do t6, 240(\base)
+.endm
+
+# Registers that Rust code preserves or does not use.
+.macro each_preserved do, base
+    \do gp, 16(\base)
+    \do tp, 24(\base)
+    \do s0, 56(\base)
+    \do s1, 64(\base)
     \do s2, 136(\base)
     \do s3, 144(\base)
     \do s4, 152(\base)
@@ -34,10 +42,11 @@
     \do s9, 192(\base)
     \do s10, 200(\base)
     \do s11, 208(\base)
-    \do t3, 216(\base)
-    \do t4, 224(\base)
-    \do t5, 232(\base)
-    \do t6, 240(\base)
+.endm
+
+.macro each_but_sp_a0 do, base
+    each_changed \do, \base
+    each_preserved \do, \base
 .endm
 
 .section .text.trap, "ax"
@@ -46,7 +55,7 @@
 trap_entry:
     csrrw sp, sscratch, sp
     beqz sp, trap_in_hypervisor
-    each_but_sp_a0 sd, sp
+    each_changed sd, sp
     sd a0, 72(sp)
     csrrw t0, sscratch, zero
     sd t0, SP(sp)
@@ -57,6 +66,18 @@ trap_entry:
     ld sp, HOST_STACK(sp)
     li t1, CALL
     bne t0, t1, 1f
+    # The other registers are saved only when the call is not answered at once.
+    call on_quick_call
+    bnez a1, 2f
+    csrw sscratch, a0
+    ld t0, PC(a0)
+    csrw sepc, t0
+    each_changed ld, a0
+    ld sp, SP(a0)
+    ld a0, 72(a0)
+    sret
+
+2:  each_preserved sd, a0
     call on_call
 
 # Goes to the guest whose registers a0 points to.
@@ -69,7 +90,8 @@ resume:
     ld a0, 72(a0)
     sret
 
-1:  call on_trap
+1:  each_preserved sd, a0
+    call on_trap
     j resume
 
 # A fault of the hypervisor itself: its registers go to a place of their own, on whose stack the

@@ -11,9 +11,26 @@
 .set HOST_STACK, 192            # behind the registers
 
 # Offsets in the registers, see hypercall_abi::registers.
+.set R15, 16
+.set R14, 24
+.set R13, 32
+.set R12, 40
+.set R11, 48
+.set R10, 56
+.set R9, 64
+.set R8, 72
+.set RBP, 80
+.set RDI, 88
+.set RSI, 96
+.set RDX, 104
+.set RCX, 112
+.set RBX, 120
+.set RAX, 128
 .set VECTOR, 136
 .set RIP, 152
 .set CS, 160
+.set RFLAGS, 168
+.set SAVED_RSP, 176
 .set SS, 184
 
 .macro save_general
@@ -129,6 +146,28 @@
     iretq
 .endm
 
+.macro store_bases_fast
+    rdgsbaseq %rcx
+    movq %rcx, 8(%rbx)
+    rdfsbaseq %rcx
+    movq %rcx, (%rbx)
+.endm
+
+.macro store_base_slow register, at
+    movl $\register, %ecx
+    rdmsr
+    shlq $32, %rdx
+    orq %rdx, %rax
+    movq %rax, \at(%rbx)
+.endm
+
+.macro store_bases_slow
+    store_base_slow 0xc0000101, 8   # GS_BASE
+    store_base_slow 0xc0000100, 0   # FS_BASE
+.endm
+
+# Saves what Rust code does not preserve and what a call can read; the rest follows only when the
+# call is not answered at once.
 .macro call_entry how
 .balign 64
 call_entry_\how:
@@ -138,15 +177,49 @@ call_entry_\how:
     pushq $USER_SS
     pushq %gs:8
     swapgs
-    pushq %r11
-    pushq $USER_CS
-    pushq %rcx
-    pushq $0
-    pushq $CALL
-    save_general
-    save_bases_\how
-    movq %rsp, %rdi
-    movq HOST_STACK(%rsp), %rsp
+    movq %r11, RFLAGS - SAVED_RSP(%rsp)
+    movq %rcx, RIP - SAVED_RSP(%rsp)
+    movq %rax, RAX - SAVED_RSP(%rsp)
+    movq %rdx, RDX - SAVED_RSP(%rsp)
+    movq %rsi, RSI - SAVED_RSP(%rsp)
+    movq %rdi, RDI - SAVED_RSP(%rsp)
+    movq %r8, R8 - SAVED_RSP(%rsp)
+    movq %r9, R9 - SAVED_RSP(%rsp)
+    movq %r10, R10 - SAVED_RSP(%rsp)
+    leaq -SAVED_RSP(%rsp), %rdi
+    movq HOST_STACK - SAVED_RSP(%rsp), %rsp
+    call on_quick_call
+    testl %edx, %edx
+    jnz 2f
+    # The core has made sure that the address is the guest's: `sysretq` to one that is not
+    # canonical faults in ring 0 on some processors (CVE-2012-0217).
+    movq R10(%rax), %r10
+    movq R9(%rax), %r9
+    movq R8(%rax), %r8
+    movq RDI(%rax), %rdi
+    movq RSI(%rax), %rsi
+    movq RDX(%rax), %rdx
+    movq RIP(%rax), %rcx
+    movq RFLAGS(%rax), %r11
+    movq SAVED_RSP(%rax), %rsp
+    movq RAX(%rax), %rax
+    sysretq
+2:  movq %rbx, RBX(%rax)
+    movq %rbp, RBP(%rax)
+    movq %r12, R12(%rax)
+    movq %r13, R13(%rax)
+    movq %r14, R14(%rax)
+    movq %r15, R15(%rax)
+    movq RIP(%rax), %rcx
+    movq %rcx, RCX(%rax)
+    movq RFLAGS(%rax), %rcx
+    movq %rcx, R11(%rax)
+    movq $CALL, VECTOR(%rax)
+    movq %rax, %rbx
+    movq %rdx, %r12
+    store_bases_\how
+    movq %rbx, %rdi
+    movq %r12, %rsi
     call on_call
 resume_\how:
     resume \how
