@@ -1,0 +1,139 @@
+//! What a test can do to the machine under test: [`Caller`].
+
+use core::ops::Range;
+use hypercall_abi::{
+    Mfn, Pfn, Status, VirtAddr, calls::Args, calls::console_write::Stream, trap::Cause,
+};
+
+use crate::outcome::Message;
+
+/// One of the two domains that a test speaks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// The domain under test.
+    Own,
+    /// Its peer, with which it shares memory and events.
+    Peer,
+}
+
+/// Short for [`Side::Own`].
+pub const OWN: Side = Side::Own;
+/// Short for [`Side::Peer`].
+pub const PEER: Side = Side::Peer;
+
+impl Side {
+    /// 0 or 1, to index a pair by.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// An access to memory through the current translation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Touch {
+    /// Loads the eight bytes there.
+    Read,
+    /// Stores eight bytes there.
+    Write(u64),
+    /// Calls the code there, which must be the architecture's return instruction.
+    Execute,
+}
+
+/// A trap that an access ended in, as the hypervisor delivered it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Trapped {
+    /// The cause; `None` for a number that the ABI does not name.
+    pub cause: Option<Cause>,
+    /// `code` of the trap frame.
+    pub code: u64,
+    /// `address` of the trap frame.
+    pub address: u64,
+}
+
+/// Where the suite runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// On pv-core's model of a machine: each test has fresh domains, which it may destroy.
+    Model,
+    /// In a guest under the booted hypervisor.
+    Guest,
+}
+
+/// Whoever executes a test's calls: pv-core on a model of a machine, or a real guest.
+///
+/// Both sides have a trap entry registered. It records faults for [`touch`](Self::touch);
+/// on an event it clears `events_pending`, takes every pending bit of an unmasked port (see
+/// [`take_event`](Self::take_event)) and returns. A test starts with `events_masked` 1 on
+/// both sides.
+pub trait Caller {
+    /// Where this is.
+    fn place(&self) -> Place;
+
+    /// Whether there is a peer to speak for.
+    fn has_peer(&self) -> bool;
+
+    /// The peer has ended itself: nothing more is asked of it.
+    fn lose_peer(&mut self);
+
+    /// Makes a call; one that does not return gives [`GONE`].
+    fn call(&mut self, side: Side, number: u64, args: &Args) -> (Status, u64);
+
+    /// Reads a word (0 to 511) of a page of that side, through the side's P2M.
+    fn read(&mut self, side: Side, page: Pfn, word: usize) -> u64;
+
+    /// Writes a word (0 to 511) of a page of that side. The page must be mapped writable at
+    /// its place in the physmap.
+    fn write(&mut self, side: Side, page: Pfn, word: usize, value: u64);
+
+    /// Accesses virtual memory of the kernel's address space and reports a fault. The
+    /// result is what was read, 0 for other accesses.
+    ///
+    /// # Errors
+    /// The trap that was delivered instead.
+    fn touch(&mut self, side: Side, address: VirtAddr, touch: Touch) -> Result<u64, Trapped>;
+
+    /// As [`touch`](Self::touch), but the trap handler returns with `updates` updates, which
+    /// lie in the argument frame, and the access is then tried once more. The first trap
+    /// comes back beside the result of the second try.
+    ///
+    /// # Errors
+    /// As [`touch`](Self::touch), for the second try.
+    fn touch_mending(
+        &mut self,
+        side: Side,
+        address: VirtAddr,
+        touch: Touch,
+        updates: u64,
+    ) -> (Option<Trapped>, Result<u64, Trapped>);
+
+    /// Whether the trap entry took an event on this port (0 to 1023); forgets it.
+    fn take_event(&mut self, side: Side, port: u32) -> bool;
+
+    /// Forgets every event that the trap entry has taken.
+    fn forget_events(&mut self, side: Side);
+
+    /// The trap entry and the stack that the side has registered.
+    fn trap_entry(&self, side: Side) -> (VirtAddr, VirtAddr);
+
+    /// Pages that tests may use as they like, mapped writable in the physmap. At least 48.
+    fn pages(&self, side: Side) -> Range<u64>;
+
+    /// A frame that is the hypervisor's own.
+    fn hypervisor_frame(&self) -> Mfn;
+
+    /// The counter that deadlines are measured by.
+    fn now(&mut self) -> u64;
+
+    /// Puts bytes into the domain's console input. `false`: cannot be done here.
+    fn type_in(&mut self, side: Side, bytes: &[u8]) -> bool;
+
+    /// Whether the last write to this stream was exactly `bytes`. `None`: cannot be seen here.
+    fn wrote(&self, side: Side, stream: Stream, bytes: &[u8]) -> Option<bool>;
+
+    /// What went wrong outside the test's own checks since the last time this was asked: an
+    /// audit of the model that failed, a trap that nobody expected.
+    fn complaint(&mut self) -> Option<Message>;
+}
+
+/// Status of a call that did not return: the domain has ended.
+pub const GONE: Status = Status(u64::MAX);

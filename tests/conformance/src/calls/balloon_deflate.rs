@@ -1,0 +1,137 @@
+//! Tests of `balloon_deflate`.
+
+use crate::{
+    Check, OWN, PEER, Page, Permit, Side, Stop, Test, Touch, caller::Place, check, equal,
+    journal::Undo, registry::tests, test::SCRATCH,
+};
+use hypercall_abi::{
+    Error, Mfn, Status, VirtAddr,
+    calls::{BalloonDeflate, BalloonInflate},
+};
+
+tests! { "balloon_deflate":
+    one: "BALLOON_DEFLATE.4 BALLOON_DEFLATE.6",
+    several: "BALLOON_DEFLATE.4 BALLOON_DEFLATE.6",
+    frames_are_zeros: "BALLOON_DEFLATE.5 FRAME.3 FRAME.19",
+    rest_of_argument_frame: "BALLOON_DEFLATE.6",
+    bad_count: "BALLOON_DEFLATE.1",
+    quota: "BALLOON_DEFLATE.2",
+    no_memory: "BALLOON_DEFLATE.3",
+}
+
+/// A page without a frame.
+fn hole(t: &mut Test<'_>) -> Check<Page> {
+    let page = t.unmapped_page(OWN)?;
+    t.note(OWN, Undo::Populate(page.pfn))?;
+    t.set_argument(OWN, 0, page.frame.0);
+    t.ok(OWN, &BalloonInflate { count: 1 })?;
+    t.set_p2m(OWN, page.pfn, Mfn::NONE);
+    Ok(page)
+}
+
+fn one(t: &mut Test<'_>) -> Check {
+    let page = hole(t)?;
+    let before = t.counts(OWN)?;
+    equal(t.ok(OWN, &BalloonDeflate { count: 1 })?, 1, "frames given")?;
+    let frame = Mfn(t.argument(OWN, 0));
+    t.set_p2m(OWN, page.pfn, frame);
+    equal(t.counts(OWN)?.frames, before.frames + 1, "frames")?;
+    // It is untyped and unreferenced: it can be anything, and it can go again.
+    t.set_argument(OWN, 0, frame.0);
+    t.ok(OWN, &BalloonInflate { count: 1 })?;
+    t.set_p2m(OWN, page.pfn, Mfn::NONE);
+    Ok(())
+}
+
+fn several(t: &mut Test<'_>) -> Check {
+    let pages = [hole(t)?, hole(t)?, hole(t)?];
+    let before = t.counts(OWN)?;
+    equal(t.ok(OWN, &BalloonDeflate { count: 3 })?, 3, "frames given")?;
+    let frames = [t.argument(OWN, 0), t.argument(OWN, 1), t.argument(OWN, 2)];
+    for (page, frame) in pages.into_iter().zip(frames) {
+        t.set_p2m(OWN, page.pfn, Mfn(frame));
+    }
+    check(
+        frames[0] != frames[1] && frames[1] != frames[2] && frames[0] != frames[2],
+        "all differ",
+    )?;
+    equal(t.counts(OWN)?.frames, before.frames + 3, "frames")
+}
+
+fn frames_are_zeros(t: &mut Test<'_>) -> Check {
+    let page = hole(t)?;
+    let frame = t.populate(OWN, page.pfn)?;
+    let leaf = t.entries().leaf(frame, Permit::Read);
+    t.map(OWN, SCRATCH, leaf)?;
+    for word in 0..512 {
+        let address = VirtAddr(SCRATCH.0 + 8 * word);
+        equal(t.reaches(OWN, address, Touch::Read)?, 0, "a word of the new frame")?;
+    }
+    Ok(())
+}
+
+fn rest_of_argument_frame(t: &mut Test<'_>) -> Check {
+    let page = hole(t)?;
+    for word in 0..16 {
+        t.set_argument(OWN, word, 0x5555);
+    }
+    t.ok(OWN, &BalloonDeflate { count: 1 })?;
+    let frame = Mfn(t.argument(OWN, 0));
+    t.set_p2m(OWN, page.pfn, frame);
+    for word in 1..16 {
+        equal(t.argument(OWN, word), 0x5555, "a word after the number")?;
+    }
+    Ok(())
+}
+
+fn bad_count(t: &mut Test<'_>) -> Check {
+    for count in [0, 513, u64::MAX] {
+        t.refused_argument(OWN, &BalloonDeflate { count: 1 }, 0, count, Error::BadArgument)?;
+    }
+    Ok(())
+}
+
+/// Gives the frames back whose numbers begin the argument frame.
+fn give_back(t: &mut Test<'_>, side: Side, count: u64) -> Check {
+    if count > 0 {
+        equal(t.ok(side, &BalloonInflate { count })?, count, "frames taken back")?;
+    }
+    Ok(())
+}
+
+fn quota(t: &mut Test<'_>) -> Check {
+    let counts = t.counts(OWN)?;
+    let room = counts.max_frames - counts.frames;
+    if room >= 512 {
+        return Err(Stop::Skip("the domain's limit is too far away"));
+    }
+    let (status, given) = t.call(OWN, &BalloonDeflate { count: room + 1 });
+    give_back(t, OWN, given)?;
+    if status.decode() == Some(Err(Error::NoMemory)) {
+        return Err(Stop::Skip("the hypervisor has not enough memory to reach the limit"));
+    }
+    equal(status, Status::from(Err(Error::QuotaExceeded)), "status")?;
+    equal(given, room, "frames given")
+}
+
+fn no_memory(t: &mut Test<'_>) -> Check {
+    t.need_peer()?;
+    if t.caller().place() == Place::Guest {
+        return Err(Stop::Skip("a guest's limit lies below the memory of the machine"));
+    }
+    // The peer's limit lies above the memory that there is.
+    let (status, given) = t.call(PEER, &BalloonDeflate { count: 512 });
+    let (again, none) = match given {
+        512 => (Status::SUCCESS, 0),
+        _ => t.call(PEER, &BalloonDeflate { count: 1 }),
+    };
+    give_back(t, PEER, given)?;
+    if status == Status::SUCCESS {
+        return Err(Stop::Skip("the machine has more memory than the test asks for"));
+    }
+    equal(status, Status::from(Err(Error::NoMemory)), "status")?;
+    equal((again, none), (status, 0), "status and value when there is nothing at all")?;
+    // What came back can be had again.
+    equal(t.ok(PEER, &BalloonDeflate { count: given })?, given, "frames given")?;
+    give_back(t, PEER, given)
+}

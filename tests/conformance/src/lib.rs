@@ -1,0 +1,33 @@
+//! The conformance suite: tests of every call, each written once and run by whoever
+//! implements [`Caller`]: on a host against pv-core's model of a machine (`tests/host`), or
+//! in a guest under the booted hypervisor (`tests/guest`).
+//!
+//! * [`calls`] has one file a call; [`start`], [`traps`] and [`frames`] have the tests of rules
+//!   that span calls;
+//! * a test is a function of [`Test`], which speaks for two domains and puts back what the
+//!   test changed ([`journal`]);
+//! * [`registry`] lists the tests, each with the clauses of the book that it checks;
+//! * [`report`] is what a guest sends to the host about them.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![allow(clippy::result_large_err, reason = "a test that stops may take its time")]
+
+pub mod caller;
+pub mod calls;
+pub mod entries;
+pub mod frames;
+pub mod journal;
+pub mod outcome;
+pub mod registry;
+pub mod report;
+pub mod start;
+mod test;
+pub mod traps;
+mod undo;
+
+pub use caller::{Caller, OWN, PEER, Side, Touch, Trapped};
+pub use entries::{Entries, Permit};
+pub use outcome::{Check, Message, Outcome, Stop, check, equal};
+pub use registry::TestCase;
+pub use test::{Page, Test};

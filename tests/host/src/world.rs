@@ -1,0 +1,123 @@
+//! The machine that tests run on, and the two domains in it.
+
+use hypercall_abi::{
+    DomainId, Features, Mfn, PAGE_SIZE, VirtAddr, start_info::DEFAULT_PHYSMAP_BASE,
+};
+use pv_core::{
+    Config, DomainSpec, Image, Region, RegionKind, Segment, Slot, State, frame::Frame,
+    model::ModelMachine,
+};
+
+use crate::cpu::Cpu;
+
+/// Where the domains' trap entries are: an address of the image.
+pub const TRAP_ENTRY: u64 = IMAGE + 0x800;
+/// Where the domains make their calls.
+pub const CALL_SITE: u64 = IMAGE + 0x100;
+/// Stack for traps from processes.
+pub const TRAP_STACK: u64 = DEFAULT_PHYSMAP_BASE + 0x10000;
+/// Ticks that a call takes.
+pub const CALL_TICKS: u64 = 1000;
+/// Ticks that a domain runs before the other has its turn.
+pub const SLICE_TICKS: u64 = 50_000;
+/// Pages at the end of a domain's memory that tests use.
+pub const TEST_PAGES: u64 = 64;
+/// A frame of the hypervisor's.
+pub const HYPERVISOR_FRAME: Mfn = Mfn(0x120);
+
+const IMAGE: u64 = 0x1000_0000;
+const FRAMES: u64 = 192;
+/// Frames that are free when both domains are there: fewer than the peer may have.
+const SPARE: u64 = 150;
+
+/// One domain, as its own kernel knows it.
+pub struct Domain<P: Cpu> {
+    /// Its place.
+    pub slot: Slot,
+    /// Who it is.
+    pub id: DomainId,
+    /// Its registers.
+    pub registers: P::Registers,
+    /// Frames of its first pages: start information, vCPU page, argument frame.
+    pub first_frames: [Mfn; 3],
+    /// Frames of the pages of its P2M.
+    pub p2m: Vec<Mfn>,
+    /// Events that its trap entry has taken, one bit a port.
+    pub taken: [u64; 16],
+}
+
+/// A machine with some memory, and the hypervisor on it.
+pub fn machine<P: Cpu>() -> (State<P>, ModelMachine<P::Format>) {
+    let config = Config {
+        ticks_per_second: 1_000_000_000,
+        slice_ticks: SLICE_TICKS,
+        scatter_stride: 37,
+        features: Features::AUDIT,
+    };
+    let memory = [
+        Region { start: Mfn(0x100), count: 2 * FRAMES + SPARE + 8, kind: RegionKind::Free },
+        Region { start: HYPERVISOR_FRAME, count: 4, kind: RegionKind::Hypervisor },
+        Region { start: Mfn(0x130), count: 4, kind: RegionKind::Reserved },
+    ];
+    let state = State::new(config, &memory).expect("the model has memory");
+    (state, ModelMachine::default())
+}
+
+/// Builds a domain that may own `max_frames`.
+pub fn domain<P: Cpu>(
+    state: &mut State<P>,
+    machine: &mut ModelMachine<P::Format>,
+    max_frames: u64,
+) -> Domain<P> {
+    let segment = Segment {
+        address: VirtAddr(IMAGE),
+        memory_size: PAGE_SIZE,
+        data: b"code",
+        writable: false,
+        executable: true,
+    };
+    let spec = DomainSpec {
+        name: "conformance",
+        frames: FRAMES,
+        max_frames,
+        command_line: "",
+        watchdog_ticks: 0,
+        image: Image {
+            entry: VirtAddr(IMAGE),
+            physmap_base: DEFAULT_PHYSMAP_BASE,
+            segments: &[segment],
+        },
+    };
+    let (slot, registers) = state.create_domain(machine, &spec).expect("the domain fits");
+    let id = state.domain(slot).id;
+    let (first_frames, p2m) = first_frames(state, machine, id);
+    Domain { slot, id, registers, first_frames, p2m, taken: [0; 16] }
+}
+
+/// The domain with this limit, in frames: the one under test, then its peer.
+pub const LIMITS: [u64; 2] = [FRAMES + 4, 4 * FRAMES];
+
+/// Finds the start-information page among the domain's frames, and by it the P2M.
+fn first_frames<P: Cpu>(
+    state: &State<P>,
+    machine: &ModelMachine<P::Format>,
+    id: DomainId,
+) -> ([Mfn; 3], Vec<Mfn>) {
+    use pv_core::Machine;
+    let owned = |frame: &Frame| matches!(frame, Frame::Owned(owned) if owned.owner == id);
+    let frames: Vec<Mfn> =
+        state.frames.iter().filter(|(_, frame)| owned(frame)).map(|(number, _)| number).collect();
+    let start = *frames
+        .iter()
+        .find(|frame| machine.read(**frame, 0) == hypercall_abi::start_info::MAGIC)
+        .expect("a domain has start information");
+    // The map is of pages of which number 0 is that one, and the map's own come after
+    // number 2.
+    let map = *frames
+        .iter()
+        .find(|frame| machine.read(**frame, 0) == start.0 && machine.read(**frame, 3) == frame.0)
+        .expect("a domain has a P2M");
+    let entry = |page: usize| Mfn(machine.read(map, page));
+    let pages = LIMITS[1].div_ceil(512) as usize;
+    ([start, entry(1), entry(2)], (0..pages).map(|page| entry(3 + page)).collect())
+}
