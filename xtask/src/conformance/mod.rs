@@ -1,0 +1,89 @@
+//! `cargo xtask conformance`: the conformance suite, on the core's model on the host or as
+//! a guest under the booted hypervisor.
+
+mod emulated;
+mod host;
+mod results;
+
+pub use emulated::emulated;
+pub use results::{Case, Results, Verdict};
+
+use crate::arch::Arch;
+use crate::build::write;
+use crate::packages::MayInstall;
+use crate::progress::Progress;
+use anyhow::{Result, bail};
+use clap::Args;
+use conformance::registry::GROUPS;
+use std::path::PathBuf;
+
+/// Run the conformance tests: on both architectures, unless told otherwise.
+#[derive(Args)]
+pub struct Conformance {
+    /// Under the hypervisor on this architecture; both if neither this nor --host is given.
+    #[arg(long, conflicts_with = "host")]
+    arch: Option<Arch>,
+    /// Against the core's model of a machine, on the host.
+    #[arg(long)]
+    host: bool,
+    /// Only tests whose name, such as `pt_pin::success`, contains this text.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    filter: String,
+    /// Write the results as JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// List the tests with the clauses that they check, and run none.
+    #[arg(long)]
+    list: bool,
+    /// Debug images: assertions, and the audit after what guests do.
+    #[arg(long)]
+    debug: bool,
+    /// Install nothing; say what is missing instead.
+    #[arg(long)]
+    no_install: bool,
+}
+
+impl Conformance {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        let chosen =
+            GROUPS.iter().flat_map(|group| group.iter()).filter(|test| test.matches(&self.filter));
+        let names: Vec<String> = chosen
+            .map(|test| {
+                if self.list {
+                    println!("{:50} {}", format!("{}::{}", test.group, test.name), test.clauses);
+                }
+                format!("{}::{}", test.group, test.name)
+            })
+            .collect();
+        if names.is_empty() {
+            bail!("no test's name contains `{}`: `--list` shows them all", self.filter);
+        }
+        if self.list {
+            return Ok(());
+        }
+        let may = MayInstall(!self.no_install);
+        let mut suites = Vec::new();
+        if self.host {
+            let progress = Progress::new("conformance, host");
+            let results = host::host(&self.filter, &progress)?;
+            progress.done(&results.to_string());
+            suites.push(("host".to_owned(), results));
+        } else {
+            for arch in Arch::chosen(self.arch) {
+                let progress = Progress::new(&format!("conformance, {arch}"));
+                let results = emulated(arch, self.debug, may, &self.filter, &progress)?;
+                progress.done(&results.to_string());
+                suites.push((arch.name().to_owned(), results));
+            }
+        }
+        if let Some(path) = &self.junit {
+            write(path, results::junit(&suites)?.as_bytes())?;
+        }
+        let failed: usize = suites.iter().map(|(_, results)| results.failed()).sum();
+        if failed > 0 {
+            bail!("{failed} conformance tests did not succeed, see above");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! `--guest PATH[,memory=64M][,max=128M][,name=NAME][,watchdog=MS][,cmdline=...]`.
+
+use crate::size;
+use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// One `--guest`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct GuestOption {
+    /// An ELF file, or the folder of a crate.
+    pub path: PathBuf,
+    /// Bytes of memory.
+    pub memory: Option<u64>,
+    /// Bytes of memory at most.
+    pub max_memory: Option<u64>,
+    /// The domain's name.
+    pub name: Option<String>,
+    /// Milliseconds of the watchdog.
+    pub watchdog_ms: Option<u32>,
+    /// The guest's command line.
+    pub command_line: Option<String>,
+}
+
+impl FromStr for GuestOption {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<GuestOption> {
+        // A command line may hold commas: it is the last part, and reaches to the end.
+        let (text, command_line) = match text.split_once(",cmdline=") {
+            Some((text, line)) => (text, Some(line.to_owned())),
+            None => (text, None),
+        };
+        let mut parts = text.split(',');
+        let path = parts.next().unwrap_or_default();
+        if path.is_empty() {
+            bail!("no path: write --guest PATH, an ELF file or a crate's folder");
+        }
+        let mut option = GuestOption { path: path.into(), command_line, ..GuestOption::default() };
+        for part in parts {
+            let Some((key, value)) = part.split_once('=') else {
+                bail!("`{part}` has no value: write key=value, such as memory=64M");
+            };
+            let twice = match key {
+                "memory" => option.memory.replace(size::parse(value).context("memory")?).is_some(),
+                "max" => option.max_memory.replace(size::parse(value).context("max")?).is_some(),
+                "name" => option.name.replace(value.to_owned()).is_some(),
+                "watchdog" => {
+                    let ms = value.parse().ok().with_context(|| {
+                        format!("watchdog={value}: write milliseconds, 0 for no watchdog")
+                    })?;
+                    option.watchdog_ms.replace(ms).is_some()
+                }
+                _ => bail!(
+                    "`{key}` is not a key of --guest: there are memory, max, name, watchdog and, last, cmdline"
+                ),
+            };
+            if twice {
+                bail!("`{key}` is given twice: give it once");
+            }
+        }
+        Ok(option)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        format!("{:#}", text.parse::<GuestOption>().expect_err(text))
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let option: GuestOption =
+            "my/kernel.elf,memory=64M,max=1G,name=mine,watchdog=500,cmdline=a=1,b memory=2"
+                .parse()
+                .expect("reads");
+        assert_eq!(
+            option,
+            GuestOption {
+                path: "my/kernel.elf".into(),
+                memory: Some(64 << 20),
+                max_memory: Some(1 << 30),
+                name: Some("mine".into()),
+                watchdog_ms: Some(500),
+                command_line: Some("a=1,b memory=2".into()),
+            }
+        );
+        assert_eq!("k".parse::<GuestOption>().expect("reads").path, PathBuf::from("k"));
+    }
+
+    #[test]
+    fn errors_name_the_key_and_the_mend() {
+        assert!(refusal("").contains("--guest PATH"));
+        assert!(refusal("k,64M").contains("memory=64M"));
+        assert!(refusal("k,memory=lots").contains("memory: `lots` is not a size"));
+        assert!(refusal("k,ram=64M").contains("`ram` is not a key"));
+        assert!(refusal("k,max=1M,max=2M").contains("given twice"));
+        assert!(refusal("k,watchdog=soon").contains("milliseconds"));
+    }
+}

@@ -1,0 +1,114 @@
+//! Building images: the hypervisor and the guests of this workspace, and guests of others.
+
+use crate::arch::Arch;
+use crate::packages::MayInstall;
+use crate::process;
+use crate::toolchain::Toolchain;
+use crate::workspace;
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The hypervisor's package.
+pub const HYPERVISOR: &str = "pv-hypervisor";
+
+/// Our guest kernel's package.
+pub const GUEST: &str = "pv-guest-kernel";
+
+/// Builds images for one architecture.
+pub struct Builder {
+    arch: Arch,
+    debug: bool,
+    toolchain: Toolchain,
+}
+
+impl Builder {
+    /// A builder; sets the toolchain up if that is needed and allowed.
+    pub fn new(arch: Arch, debug: bool, may: MayInstall) -> Result<Builder> {
+        Ok(Builder { arch, debug, toolchain: Toolchain::find(arch, may)? })
+    }
+
+    /// Builds a package of this workspace and returns its ELF file.
+    pub fn package(&self, package: &str) -> Result<PathBuf> {
+        let mut command = self.command("build", &format!("images/{}", self.arch))?;
+        command.current_dir(workspace::root()).args(["--package", package]);
+        // A debug hypervisor checks its invariants after what guests do.
+        if self.debug && package == HYPERVISOR {
+            command.args(["--features", "audit"]);
+        }
+        self.build(command, package)
+    }
+
+    /// Builds the crate in a folder, which may be of another workspace.
+    pub fn folder(&self, folder: &Path) -> Result<PathBuf> {
+        if !folder.join("Cargo.toml").exists() {
+            bail!(
+                "{} is a folder without Cargo.toml: name an ELF file, or a crate's folder such as `cargo xtask new` makes",
+                folder.display()
+            );
+        }
+        let mut command = self.command("build", &format!("guests/{}", self.arch))?;
+        command.current_dir(folder);
+        self.build(command, &folder.display().to_string())
+    }
+
+    /// A cargo command for images, with what is built below `folder` of the target directory.
+    pub fn command(&self, subcommand: &str, folder: &str) -> Result<Command> {
+        let mut command =
+            self.toolchain.cargo(subcommand, self.arch, &workspace::target_folder(folder)?);
+        if !self.debug {
+            command.arg("--release");
+        }
+        Ok(command)
+    }
+
+    fn build(&self, mut command: Command, what: &str) -> Result<PathBuf> {
+        command.args(["--message-format=json-render-diagnostics", "--quiet"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let line = process::show(&command);
+        let child = command.spawn().with_context(|| format!("cannot run `{line}`"))?;
+        let output = child.wait_with_output().with_context(|| format!("cannot run `{line}`"))?;
+        if !output.status.success() {
+            bail!("{what} does not build for {}: see above; the command was `{line}`", self.arch);
+        }
+        match executables(&String::from_utf8_lossy(&output.stdout)).as_slice() {
+            [path] => Ok(path.clone()),
+            [] => bail!(
+                "{what} has no program for {}: an image is a crate with src/main.rs",
+                self.arch
+            ),
+            several => bail!(
+                "{what} has {} programs, a guest has one: name the ELF file that is meant",
+                several.len()
+            ),
+        }
+    }
+}
+
+/// The programs that a cargo build names in its messages.
+fn executables(messages: &str) -> Vec<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| {
+            let message: serde_json::Value = serde_json::from_str(line).ok()?;
+            let is_binary = message["target"]["kind"].as_array()?.iter().any(|kind| kind == "bin");
+            let path = message["executable"].as_str()?;
+            is_binary.then(|| PathBuf::from(path))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_found_among_cargos_messages() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"kind":["lib"]},"executable":null}
+{"reason":"compiler-artifact","target":{"kind":["custom-build"]},"executable":"/t/build-script"}
+{"reason":"compiler-artifact","target":{"kind":["bin"]},"executable":"/t/x86_64-unknown-none/release/kernel"}
+not json
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(executables(messages), [PathBuf::from("/t/x86_64-unknown-none/release/kernel")]);
+    }
+}

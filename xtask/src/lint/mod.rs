@@ -1,0 +1,134 @@
+//! `cargo xtask lint`: what the compiler does not check: one name everywhere, where unsafe
+//! code may stand, sizes of files; then rustfmt and clippy, on the images too.
+
+mod calls;
+mod files;
+mod unsafe_code;
+
+use crate::arch::Arch;
+use crate::images::Builder;
+use crate::packages::MayInstall;
+use crate::progress::Progress;
+use crate::{process, toolchain, workspace};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Packages for bare metal, checked for both architectures.
+const IMAGES: [&str; 4] = ["pv-hypervisor", "pv-guest-kernel", "conformance-guest", "bench-guest"];
+
+/// Check names, unsafe code, files, formatting and clippy.
+#[derive(Args)]
+pub struct Lint {
+    /// Only what needs no compiler: names, unsafe code, files.
+    #[arg(long)]
+    quick: bool,
+    /// Install nothing; say what is missing instead.
+    #[arg(long)]
+    no_install: bool,
+}
+
+/// What a check found.
+#[derive(Default)]
+struct Findings {
+    /// What must be mended.
+    errors: Vec<String>,
+    /// What should be looked at.
+    warnings: Vec<String>,
+}
+
+/// A source file.
+struct Source {
+    /// Its path from the workspace's folder.
+    path: PathBuf,
+    /// Its text.
+    text: String,
+}
+
+impl Lint {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        let root = workspace::root();
+        let sources = sources(root)?;
+        let mut findings = Findings::default();
+        calls::check(root, &mut findings)?;
+        files::check(&sources, &mut findings);
+        unsafe_code::check(root, &sources, &mut findings);
+        for warning in &findings.warnings {
+            println!("warning: {warning}");
+        }
+        for error in &findings.errors {
+            println!("error: {error}");
+        }
+        let mut failed = findings.errors.len();
+        if !self.quick {
+            failed += compilers(MayInstall(!self.no_install))?;
+        }
+        if failed > 0 {
+            bail!("{failed} checks failed, see above");
+        }
+        println!("{} files: nothing to mend", sources.len());
+        Ok(())
+    }
+}
+
+/// rustfmt and clippy; returns how many of them failed.
+fn compilers(may: MayInstall) -> Result<usize> {
+    let mut failed = 0;
+    let mut step = |title: String, command: &mut Command| {
+        let progress = Progress::new(&title);
+        match process::run(command) {
+            Ok(()) => progress.done("ok"),
+            Err(error) => {
+                failed += 1;
+                progress.done(&format!("{error:#}"));
+            }
+        }
+    };
+    let mut command = Command::new(toolchain::cargo());
+    step(
+        "rustfmt".into(),
+        command.current_dir(workspace::root()).args(["fmt", "--all", "--check"]),
+    );
+    let mut command = Command::new(toolchain::cargo());
+    command.current_dir(workspace::root()).args(["clippy", "--quiet", "--all-targets"]);
+    step("clippy, host".into(), command.args(["--", "-Dwarnings"]));
+    for arch in Arch::ALL {
+        let builder = Builder::new(arch, false, may)?;
+        for package in IMAGES {
+            let mut command = builder.command("clippy", &format!("images/{arch}"))?;
+            command.current_dir(workspace::root());
+            command.args(["--quiet", "--package", package, "--", "-Dwarnings"]);
+            step(format!("clippy, {package} for {arch}"), &mut command);
+        }
+    }
+    Ok(failed)
+}
+
+/// Every Rust file of the workspace, in the order of their paths.
+fn sources(root: &Path) -> Result<Vec<Source>> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = std::fs::read_dir(&folder)
+            .with_context(|| format!("cannot read the folder {}", folder.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() {
+                let tagged = path.join("CACHEDIR.TAG").exists();
+                if !name.starts_with('.') && name != "target" && !tagged {
+                    folders.push(path);
+                }
+            } else if name.ends_with(".rs") {
+                let text = std::fs::read_to_string(&path)
+                    .with_context(|| format!("cannot read {}", path.display()))?;
+                let path = path.strip_prefix(root).unwrap_or(&path).to_owned();
+                found.push(Source { path, text });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}

@@ -1,0 +1,81 @@
+//! `cargo xtask`: everything on the host's side of Paravane. One file a command; what
+//! commands share stands beside them. `cargo xtask help` lists the commands.
+
+#![forbid(unsafe_code)]
+
+mod arch;
+mod bench;
+mod build;
+mod conformance;
+mod doctor;
+mod domains;
+mod guest_option;
+mod images;
+mod lint;
+mod logs;
+mod machine;
+mod manifest_file;
+mod names;
+mod new;
+mod packages;
+mod pair;
+mod process;
+mod progress;
+mod qemu;
+mod run;
+mod screen;
+mod size;
+mod spec;
+mod strip;
+mod summary;
+mod table;
+mod test;
+mod toolchain;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Build, boot, watch, test and check Paravane.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = false)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one, for the time of the process")]
+enum Command {
+    Run(run::Run),
+    Build(build::Build),
+    Test(test::Test),
+    Conformance(conformance::Conformance),
+    Bench(bench::Bench),
+    Lint(lint::Lint),
+    Spec(spec::Spec),
+    Doctor(doctor::Doctor),
+    New(new::New),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(command) => command.run(),
+        Command::Build(command) => command.run(),
+        Command::Test(command) => command.run(),
+        Command::Conformance(command) => command.run(),
+        Command::Bench(command) => command.run(),
+        Command::Lint(command) => command.run(),
+        Command::Spec(command) => command.run(),
+        Command::Doctor(command) => command.run(),
+        Command::New(command) => command.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let style = console::Style::new().for_stderr().red().bold();
+            eprintln!("{} {error:#}", style.apply_to("error:"));
+            ExitCode::FAILURE
+        }
+    }
+}

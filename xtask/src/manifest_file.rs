@@ -1,0 +1,167 @@
+//! `--manifest FILE.toml`: domains described in a file.
+//!
+//! ```toml
+//! memory = "512M"            # of the machine
+//!
+//! [options]                  # of the hypervisor, each may be left out
+//! slice_ms = 10
+//! audit_period = 1
+//! scatter_seed = 1
+//!
+//! [[domain]]                 # one or more
+//! name = "web"
+//! image = "kernel.elf"       # or a crate's folder; left out: our guest kernel
+//! memory = "64M"
+//! max_memory = "128M"
+//! command_line = "verbose"
+//! watchdog_ms = 2000
+//! ```
+
+use crate::domains::{Plan, Planned, Request, Source};
+use crate::size;
+use anyhow::{Context, Result, bail};
+use pv_bundle::Options;
+use serde::{Deserialize, Deserializer, de::Error};
+use std::path::{Path, PathBuf};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default, deserialize_with = "size")]
+    memory: Option<u64>,
+    #[serde(default)]
+    options: OptionTable,
+    #[serde(default)]
+    domain: Vec<DomainTable>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct OptionTable {
+    slice_ms: Option<u32>,
+    audit_period: Option<u32>,
+    scatter_seed: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DomainTable {
+    name: Option<String>,
+    image: Option<PathBuf>,
+    #[serde(default, deserialize_with = "size")]
+    memory: Option<u64>,
+    #[serde(default, deserialize_with = "size")]
+    max_memory: Option<u64>,
+    command_line: Option<String>,
+    watchdog_ms: Option<u32>,
+}
+
+/// A size as text, or as a number of bytes.
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a size such as \"64M\"")]
+    enum Size {
+        Bytes(u64),
+        Text(String),
+    }
+    match Size::deserialize(deserializer)? {
+        Size::Bytes(bytes) => Ok(Some(bytes)),
+        Size::Text(text) => size::parse(&text).map(Some).map_err(D::Error::custom),
+    }
+}
+
+/// Reads the file into a plan. `memory` is the machine's, if the command line gives it.
+pub fn read(path: &Path, memory: Option<u64>) -> Result<Plan> {
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!(
+            "cannot read the manifest {}: check the path, relative paths start where you are",
+            path.display()
+        )
+    })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    parse(&text, folder, memory).with_context(|| format!("manifest {}", path.display()))
+}
+
+fn parse(text: &str, folder: &Path, memory: Option<u64>) -> Result<Plan> {
+    let file: File = toml::from_str(text)?;
+    if file.domain.is_empty() {
+        bail!("it has no guest: add at least one [[domain]] table");
+    }
+    let requests = file
+        .domain
+        .into_iter()
+        .map(|domain| Request {
+            name: domain.name,
+            source: domain.image.map_or(Source::BuiltIn, |image| Source::Path(folder.join(image))),
+            memory: domain.memory,
+            max_memory: domain.max_memory,
+            command_line: domain.command_line,
+            watchdog_ms: domain.watchdog_ms,
+        })
+        .collect();
+    let default = Options::default();
+    let options = Options {
+        slice_ms: file.options.slice_ms.unwrap_or(default.slice_ms),
+        audit_period: file.options.audit_period.unwrap_or(default.audit_period),
+        scatter_seed: file.options.scatter_seed.unwrap_or(default.scatter_seed),
+        ..default
+    };
+    let domains = Planned::from_requests(requests, memory.or(file.memory))?;
+    Ok(Plan { options, ..domains })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        format!("{:#}", parse(text, Path::new("/m"), None).expect_err(text))
+    }
+
+    #[test]
+    fn a_manifest_is_read() {
+        let text = r#"
+            memory = "1G"
+            [options]
+            slice_ms = 5
+            [[domain]]
+            name = "web"
+            image = "kernel.elf"
+            memory = "64M"
+            max_memory = "128M"
+            command_line = "verbose"
+            [[domain]]
+        "#;
+        let plan = parse(text, Path::new("/m"), None).expect("reads");
+        assert_eq!(plan.memory, 1 << 30);
+        assert_eq!(plan.options.slice_ms, 5);
+        assert_eq!(plan.domains[0].name, "web");
+        assert_eq!(plan.domains[0].source, Source::Path("/m/kernel.elf".into()));
+        assert_eq!(plan.domains[0].max_memory, 128 << 20);
+        assert_eq!(plan.domains[1].name, "guest-2");
+        assert_eq!(plan.domains[1].source, Source::BuiltIn);
+        let plan = parse(text, Path::new("/m"), Some(2 << 30)).expect("reads");
+        assert_eq!(plan.memory, 2 << 30, "the command line wins");
+    }
+
+    #[test]
+    fn mistakes_are_shown_with_their_line() {
+        let text = "[[domain]]\nname = \"a\"\nmemroy = \"64M\"\n";
+        let error = refusal(text);
+        assert!(error.contains("line 3") && error.contains("memroy"), "{error}");
+        let error = refusal("[[domain]]\nmemory = \"lots\"\n");
+        assert!(error.contains("line 2") && error.contains("such as 64M"), "{error}");
+        let error = refusal("[[domain]]\nmemory = true\n");
+        assert!(error.contains("line 2") && error.contains("a size"), "{error}");
+        assert!(refusal("[options]\nspeed = 1\n").contains("line 2"));
+        assert!(refusal("[[domain]\n").contains("line 1"));
+    }
+
+    #[test]
+    fn no_guest_and_too_much_memory() {
+        assert!(refusal("").contains("no guest"));
+        assert!(refusal("memory = \"512M\"\n").contains("[[domain]]"));
+        let error = refusal("memory = \"512M\"\n[[domain]]\nmemory = \"600M\"\n");
+        assert!(error.contains("--memory"), "{error}");
+    }
+}

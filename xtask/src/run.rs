@@ -1,0 +1,210 @@
+//! `cargo xtask run`: boots a hypervisor with its guests and watches them to the end.
+
+use crate::arch::Arch;
+use crate::domains::{Plan, Planned, Prepared, Request, Source};
+use crate::guest_option::GuestOption;
+use crate::images::{Builder, HYPERVISOR};
+use crate::logs::{Level, Logs};
+use crate::machine::{self, Ending, Wants};
+use crate::packages::MayInstall;
+use crate::screen::{Look, Screen};
+use crate::{manifest_file, process, qemu, size, summary, workspace};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use pv_wire::{DomainReport, Item, RunReport};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Boot the hypervisor with its guests: two of our guest kernel, unless told otherwise.
+#[derive(Args)]
+pub struct Run {
+    /// Architecture of the machine.
+    #[arg(long, default_value = "x86_64")]
+    arch: Arch,
+    /// A guest of your own, repeatable: an ELF file or a crate's folder, then options:
+    /// PATH[,memory=64M][,max=128M][,name=NAME][,watchdog=MS][,cmdline=TEXT TO THE END].
+    #[arg(long = "guest", value_name = "PATH[,KEY=VALUE...]", conflicts_with = "manifest")]
+    guest: Vec<GuestOption>,
+    /// Domains described in a TOML file.
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+    /// Domains of our guest kernel (2, or none beside --guest or --manifest).
+    #[arg(long, value_name = "N", conflicts_with = "manifest")]
+    guests: Option<usize>,
+    /// Memory of the machine (512M).
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    memory: Option<u64>,
+    /// Debug images: assertions, and the audit after what guests do.
+    #[arg(long)]
+    debug: bool,
+    /// With --debug: run the audit after every N-th entry from a guest, 0: never (1).
+    #[arg(long, value_name = "N", requires = "debug")]
+    audit: Option<u32>,
+    /// Wait at the first instruction for a debugger, and print the line that attaches it.
+    #[arg(long)]
+    gdb: bool,
+    /// Identity of the domain that what is typed goes to (1).
+    #[arg(long, value_name = "DOMAIN", value_parser = clap::value_parser!(u16).range(1..=128))]
+    focus: Option<u16>,
+    /// Show every hypercall.
+    #[arg(long)]
+    trace: bool,
+    /// Show logs up to this level.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log: Level,
+    /// Show the text of the consoles alone, as it comes.
+    #[arg(long)]
+    plain: bool,
+    /// Write the run's report as JSON to the output, everything else to the error output.
+    #[arg(long)]
+    json: bool,
+    /// Keep the bundle, and print the command line that boots it.
+    #[arg(long)]
+    keep: bool,
+    /// Install nothing; say what is missing instead.
+    #[arg(long)]
+    no_install: bool,
+    /// Seconds of real time after which the run is ended as failed; 0: never.
+    #[arg(long, value_name = "SECONDS", default_value = "300")]
+    timeout: u64,
+}
+
+impl Run {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        let mut plan = self.plan()?;
+        plan.options.log = self.log.option();
+        plan.options.trace = self.trace;
+        plan.options.audit_period = self.audit.unwrap_or(plan.options.audit_period);
+        let may = MayInstall(!self.no_install);
+        let kept = workspace::target_folder(&format!("run/{}", self.arch))?;
+        let run = Prepare { arch: self.arch, debug: self.debug, may, plan: &plan }.prepare()?;
+        let socket = self.gdb.then(|| run.folder.path().join("gdb"));
+        let words = self.focus.map(|domain| format!("focus={domain}")).unwrap_or_default();
+        let mut boot =
+            qemu::Boot { command_line: &words, debugger: socket.as_deref(), ..run.boot(&plan) };
+        let bundle = kept.join("bundle.pvb");
+        if self.keep {
+            std::fs::copy(&run.bundle, &bundle)
+                .with_context(|| format!("cannot write {}", bundle.display()))?;
+            boot.bundle = &bundle;
+        }
+        let mut command = qemu::command(&run.qemu, self.arch, &boot);
+        if self.keep {
+            eprintln!("{}", process::show(&command));
+        }
+        if let Some(socket) = &socket {
+            eprintln!(
+                "waiting for the debugger; in another terminal:\n  gdb {} -ex 'target remote {}'",
+                run.hypervisor.display(),
+                socket.display()
+            );
+        }
+        let look = Look { level: self.log, plain: self.plain, on_error_output: self.json };
+        let names: Vec<String> = plan.domains.iter().map(|domain| domain.name.clone()).collect();
+        let logs = Logs::new(&run.hypervisor, &run.prepared.files);
+        let mut screen = Screen::new(look, &names, logs);
+        let limit = (self.timeout != 0 && !self.gdb).then(|| Duration::from_secs(self.timeout));
+        let (report, ending) = watch(&mut command, limit, |item| screen.show(item), |_| false)?;
+        screen.finish();
+        let verdict = summary::verdict(&report, plan.domains.len(), ending);
+        if self.json {
+            println!("{:#}", summary::json(&report, self.arch.name(), &verdict));
+        } else if !self.plain {
+            print!("\n{}", summary::tables(&report));
+        }
+        if let Err(reason) = verdict {
+            if report.domains.is_empty() && !screen.firmware().is_empty() {
+                eprintln!("the last text outside messages was:\n{}", screen.firmware());
+            }
+            bail!("{reason}");
+        }
+        Ok(())
+    }
+
+    /// The domains that are asked for.
+    fn plan(&self) -> Result<Plan> {
+        if let Some(file) = &self.manifest {
+            return manifest_file::read(file, self.memory);
+        }
+        let built_in = self.guests.unwrap_or(if self.guest.is_empty() { 2 } else { 0 });
+        let mut requests: Vec<Request> = self.guest.iter().cloned().map(Request::from).collect();
+        requests.splice(0..0, vec![Request::of(Source::BuiltIn); built_in]);
+        if requests.is_empty() {
+            bail!("no guest: ask for at least one with --guests N or --guest PATH");
+        }
+        Planned::from_requests(requests, self.memory)
+    }
+}
+
+/// Everything that a machine needs before it boots.
+pub struct Prepare<'a> {
+    /// Its architecture.
+    pub arch: Arch,
+    /// Whether images are debug images.
+    pub debug: bool,
+    /// Whether missing things may be installed.
+    pub may: MayInstall,
+    /// Its domains.
+    pub plan: &'a Plan,
+}
+
+/// A machine ready to boot.
+pub struct Ready {
+    /// The folder of its files, which goes with this value.
+    pub folder: tempfile::TempDir,
+    /// The bundle's file.
+    pub bundle: PathBuf,
+    /// The hypervisor's ELF file.
+    pub hypervisor: PathBuf,
+    /// QEMU.
+    pub qemu: PathBuf,
+    /// What is in the bundle.
+    pub prepared: Prepared,
+}
+
+impl Prepare<'_> {
+    /// Finds the tools, builds and checks the images, writes the bundle.
+    pub fn prepare(&self) -> Result<Ready> {
+        self.plan.check_files(self.arch.elf())?;
+        let qemu = qemu::find(self.arch, self.may)?;
+        let builder = Builder::new(self.arch, self.debug, self.may)?;
+        let prepared = self.plan.prepare(&builder, self.arch.elf())?;
+        let hypervisor = builder.package(HYPERVISOR)?;
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let bundle = folder.path().join("bundle.pvb");
+        std::fs::write(&bundle, &prepared.bundle)
+            .with_context(|| format!("cannot write {}", bundle.display()))?;
+        Ok(Ready { folder, bundle, hypervisor, qemu, prepared })
+    }
+}
+
+impl Ready {
+    /// What QEMU boots.
+    pub fn boot<'a>(&'a self, plan: &Plan) -> qemu::Boot<'a> {
+        qemu::Boot {
+            hypervisor: &self.hypervisor,
+            bundle: &self.bundle,
+            command_line: "",
+            memory: plan.memory,
+            debugger: None,
+        }
+    }
+}
+
+/// Boots a machine, shows what it says and collects its report, until it ends or `enough`
+/// says of the domains that have ended that nothing more is to be expected.
+pub fn watch(
+    command: &mut std::process::Command,
+    limit: Option<Duration>,
+    mut show: impl FnMut(&Item),
+    enough: impl Fn(&[DomainReport]) -> bool,
+) -> Result<(RunReport, Ending)> {
+    let mut report = RunReport::default();
+    let ending = machine::boot(command, limit, |item| {
+        show(&item);
+        let over = summary::collect(&mut report, &item) || enough(&report.domains);
+        if over { Wants::NoMore } else { Wants::More }
+    })?;
+    Ok((report, ending))
+}

@@ -1,0 +1,206 @@
+//! `cargo xtask test`: every test there is, on the host and emulated, and one line that counts.
+
+use crate::arch::Arch;
+use crate::packages::MayInstall;
+use crate::progress::Progress;
+use crate::{conformance, process, toolchain, workspace};
+use anyhow::{Context, Result};
+use clap::Args;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+/// Run every test: on the host, then emulated on both architectures.
+#[derive(Args)]
+pub struct Test {
+    /// The tests of the host alone.
+    #[arg(long, conflicts_with = "arch")]
+    host: bool,
+    /// The emulated tests of this architecture alone.
+    #[arg(long)]
+    arch: Option<Arch>,
+    /// Install nothing; say what is missing instead.
+    #[arg(long)]
+    no_install: bool,
+}
+
+/// Tests counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Count {
+    passed: usize,
+    failed: usize,
+}
+
+impl Count {
+    fn one(passed: bool) -> Count {
+        Count { passed: usize::from(passed), failed: usize::from(!passed) }
+    }
+}
+
+impl std::ops::AddAssign for Count {
+    fn add_assign(&mut self, other: Count) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)
+    }
+}
+
+impl Test {
+    /// Runs the command. It ends the process, so that the count is the last line.
+    pub fn run(self) -> Result<()> {
+        let may = MayInstall(!self.no_install);
+        let mut count = Count::default();
+        if self.arch.is_none() {
+            count += host()?;
+        }
+        if !self.host {
+            for arch in Arch::chosen(self.arch) {
+                count += suite(arch, may);
+                for demo in DEMOS {
+                    count += boots(arch, demo, may);
+                }
+            }
+        }
+        println!("{count}");
+        std::process::exit(i32::from(count.failed > 0));
+    }
+}
+
+/// The host's tests: what `cargo test` runs.
+fn host() -> Result<Count> {
+    let progress = Progress::new("tests on the host");
+    let mut command = Command::new(toolchain::cargo());
+    command.current_dir(workspace::root()).args(["test", "--no-fail-fast"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let line = process::show(&command);
+    let mut child = command.spawn().with_context(|| format!("cannot run `{line}`"))?;
+    let errors = child.stderr.take().context("cargo has no error output")?;
+    let builder = std::thread::spawn(move || {
+        let lines = BufReader::new(errors).lines().map_while(Result::ok);
+        lines.fold(String::new(), |text, line| text + &line + "\n")
+    });
+    let output = child.stdout.take().context("cargo has no output")?;
+    let mut count = Count::default();
+    let mut said = String::new();
+    for text in BufReader::new(output).lines().map_while(Result::ok) {
+        if let Some(one) = result_of(&text) {
+            count += one;
+        }
+        progress.at(&format!("{} passed, {} failed: {text}", count.passed, count.failed));
+        if text.contains("FAILED") {
+            progress.line(&text);
+        }
+        said.push_str(&text);
+        said.push('\n');
+    }
+    let status = child.wait().with_context(|| format!("cannot wait for `{line}`"))?;
+    let built = builder.join().unwrap_or_default();
+    if !status.success() {
+        eprint!("{said}");
+        eprint!("{built}");
+        if count.failed == 0 {
+            // Something does not build, or a test program died before it could count.
+            eprintln!("`{line}` failed: {status}");
+            count.failed = 1;
+        }
+    }
+    progress.done(&count.to_string());
+    Ok(count)
+}
+
+/// The count in a line such as `test result: ok. 3 passed; 0 failed; ...`.
+fn result_of(line: &str) -> Option<Count> {
+    let rest = line.strip_prefix("test result: ")?;
+    let number = |word: &str| {
+        let before = rest.split(';').find_map(|part| part.trim().strip_suffix(word))?;
+        before.trim().rsplit(' ').next()?.parse().ok()
+    };
+    Some(Count { passed: number(" passed")?, failed: number(" failed")? })
+}
+
+/// The conformance suite in a guest.
+fn suite(arch: Arch, may: MayInstall) -> Count {
+    let progress = Progress::new(&format!("conformance, {arch}"));
+    match conformance::emulated(arch, false, may, "", &progress) {
+        Ok(results) => {
+            progress.done(&results.to_string());
+            Count { passed: results.passed(), failed: results.failed() }
+        }
+        Err(error) => {
+            progress.line(&format!("{error:#}"));
+            progress.done("could not be run");
+            Count::one(false)
+        }
+    }
+}
+
+/// A run of `cargo xtask run` that must end well: what it shows, and its options.
+struct Demo {
+    title: &'static str,
+    options: &'static [&'static str],
+}
+
+/// What is booted on each architecture.
+const DEMOS: &[Demo] = &[
+    Demo { title: "two guests", options: &[] },
+    Demo { title: "two guests, audited", options: &["--debug", "--audit", "20"] },
+    Demo { title: "32 guests", options: &["--guests", "32"] },
+];
+
+/// Boots a demo as its own process, just as a user would.
+fn boots(arch: Arch, demo: &Demo, may: MayInstall) -> Count {
+    let progress = Progress::new(&format!("{}, {arch}", demo.title));
+    let passed = boot(arch, demo, may, &progress);
+    let passed = passed.unwrap_or_else(|error| {
+        progress.line(&format!("{error:#}"));
+        false
+    });
+    progress.done(if passed { "ok" } else { "FAILED" });
+    Count::one(passed)
+}
+
+fn boot(arch: Arch, demo: &Demo, may: MayInstall, progress: &Progress) -> Result<bool> {
+    let own = std::env::current_exe().context("cannot find our own program")?;
+    let mut command = Command::new(own);
+    command.args(["run", "--arch", arch.name(), "--json"]).args(demo.options);
+    if !may.0 {
+        command.arg("--no-install");
+    }
+    progress.at(&process::show(&command));
+    let output =
+        command.output().with_context(|| format!("cannot run `{}`", process::show(&command)))?;
+    if output.status.success() {
+        return Ok(true);
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let last: Vec<&str> = text.lines().rev().take(40).collect();
+    last.iter().rev().for_each(|line| progress.line(line));
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_of_test_programs_are_counted() {
+        let line = "test result: ok. 39 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.35s";
+        assert_eq!(result_of(line), Some(Count { passed: 39, failed: 0 }));
+        let line =
+            "test result: FAILED. 3 passed; 12 failed; 1 ignored; 0 measured; 0 filtered out";
+        assert_eq!(result_of(line), Some(Count { passed: 3, failed: 12 }));
+        assert_eq!(result_of("test a ... ok"), None);
+        assert_eq!(result_of("test result: cut off"), None);
+    }
+
+    #[test]
+    fn the_last_line_has_its_form() {
+        let mut count = Count { passed: 1, failed: 0 };
+        count += Count::one(false);
+        assert_eq!(count.to_string(), "1 passed, 1 failed");
+    }
+}
