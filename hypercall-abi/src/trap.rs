@@ -9,7 +9,8 @@
 //! 2. sets `events_masked` to 1, so that no event arrives on top of the trap;
 //! 3. goes on at the entry in virtual kernel mode, on the kernel root, with the registered
 //!    stack if the trap came from user mode and the interrupted stack pointer if not
-//!    (rounded down to a multiple of 16). Every other register is as it was.
+//!    (rounded down to a multiple of 16). Every other register is as it was, but that on x86-64
+//!    the flags TF, DF and AC are clear.
 //!
 //! [`trap_return`](crate::calls::trap_return) takes the topmost frame off again. The guest
 //! may change the frame first, copy frames elsewhere and change `trap_depth` itself: that is

@@ -4,7 +4,8 @@
 /// What the command line asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// `focus=N`: the identity of the domain that console input goes to.
+    /// `focus=N`: the identity of the domain that console input goes to; 0 says that none will
+    /// come, so that domains that all wait are ended.
     pub focus: u16,
 }
 

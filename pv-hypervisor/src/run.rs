@@ -18,6 +18,9 @@ use spin::Mutex;
 /// Times in a second that the serial line is looked at while nothing runs.
 const POLLS_PER_SECOND: u64 = 100;
 
+/// No domain: what is typed goes nowhere.
+const NOBODY: DomainId = DomainId(0);
+
 /// Everything that the hypervisor is, behind one lock.
 pub struct Hypervisor {
     /// What decides.
@@ -84,6 +87,11 @@ const ANSWERED: u64 = 1;
 /// The call is still to be made, with all registers saved.
 const UNANSWERED: u64 = 2;
 
+/// All registers are new: none is to be saved.
+const REPLACED: u64 = 3;
+/// As [`REPLACED`], and [`on_call`] has the rest to do.
+const REPLACED_ANSWERED: u64 = 4;
+
 /// Called by the entry code: the guest has made a call. Only the registers are saved that a call
 /// reads or that Rust does not preserve.
 ///
@@ -102,11 +110,13 @@ unsafe extern "C" fn on_quick_call(context: *mut Context) -> QuickResult {
         Quick::Made => 0,
         Quick::EventDue => ANSWERED,
         Quick::NotMade => UNANSWERED,
+        Quick::Replaced => REPLACED,
+        Quick::ReplacedEventDue => REPLACED_ANSWERED,
     };
     QuickResult { context, rest }
 }
 
-/// Called by the entry code: the rest of a call, with all registers saved. Returns whom to go on
+/// Called by the entry code: the rest of a call, with all registers saved or new. Returns whom to go on
 /// with.
 ///
 /// # Safety
@@ -123,7 +133,7 @@ unsafe extern "C" fn on_call(context: *mut Context, rest: u64) -> *mut Context {
     let Hypervisor { state, machine, .. } = hypervisor;
     let (slot, registers) = (context.slot, &mut context.registers);
     let outcome = match rest {
-        ANSWERED => state.after_quick_call(machine, slot, registers),
+        ANSWERED | REPLACED_ANSWERED => state.after_quick_call(machine, slot, registers),
         _ => state.enter(machine, slot, registers, Entry::Call),
     };
     match outcome {
@@ -230,6 +240,9 @@ impl Hypervisor {
                         self.audit();
                     }
                 }
+                // Nobody types, so that nothing can wake a domain but another and its timer.
+                Next::Idle
+                    if self.focus == NOBODY && self.state.end_if_stuck(&mut self.machine) => {}
                 Next::Idle => {
                     let second = self.state.config.ticks_per_second;
                     self.machine.sleep(second / POLLS_PER_SECOND);

@@ -12,6 +12,7 @@ use crate::{manifest_file, process, qemu, size, summary, workspace};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use pv_wire::{DomainReport, Item, RunReport};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ pub struct Run {
     /// Wait at the first instruction for a debugger, and print the line that attaches it.
     #[arg(long)]
     gdb: bool,
-    /// Identity of the domain that what is typed goes to (1).
+    /// Identity of the domain that what is typed goes to (1; none without a terminal).
     #[arg(long, value_name = "DOMAIN", value_parser = clap::value_parser!(u16).range(1..=128))]
     focus: Option<u16>,
     /// Show every hypercall.
@@ -80,7 +81,10 @@ impl Run {
         let kept = workspace::target_folder(&format!("run/{}", self.arch))?;
         let run = Prepare { arch: self.arch, debug: self.debug, may, plan: &plan }.prepare()?;
         let socket = self.gdb.then(|| run.folder.path().join("gdb"));
-        let words = self.focus.map(|domain| format!("focus={domain}")).unwrap_or_default();
+        // Without a terminal nobody types: domains that all wait for one another are ended.
+        let typed = std::io::stdin().is_terminal();
+        let focus = self.focus.unwrap_or(u16::from(typed));
+        let words = format!("focus={focus}");
         let mut boot =
             qemu::Boot { command_line: &words, debugger: socket.as_deref(), ..run.boot(&plan) };
         let bundle = kept.join("bundle.pvb");

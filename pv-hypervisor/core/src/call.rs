@@ -13,7 +13,7 @@ use crate::pt::{Progress, Then, UpdateWork, Walk};
 use crate::state::State;
 use crate::vcpu::Mode;
 use crate::{Outcome, calls, trap};
-use hypercall_abi::{Error, Mfn, Status};
+use hypercall_abi::{Error, Mfn, Number, Status};
 
 /// Cost of one entry of a batch.
 const BATCH_ENTRY: u32 = 8;
@@ -28,14 +28,19 @@ pub enum Quick {
     EventDue,
     /// It is not made: save all registers and call [`State::enter`].
     NotMade,
+    /// All registers are new: return to the guest with them, and forget those it had.
+    Replaced,
+    /// All registers are new, but something comes before the return: forget those it had and
+    /// call [`State::after_quick_call`].
+    ReplacedEventDue,
 }
 
 /// What a call has come to.
 pub(crate) enum Answer {
     /// It is done: the value, or the error.
     Done(Result<u64, Refusal>),
-    /// It goes on.
-    More(Work),
+    /// It goes on: what is left of it lies with the vCPU.
+    More,
     /// It is a batch, whose entries come now.
     Batch(BatchCursor),
     /// The registers are set already, or the vCPU does not return to them.
@@ -87,13 +92,6 @@ pub(crate) struct BatchCursor {
     pub(crate) count: u64,
 }
 
-/// What is left of what a vCPU asked for.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Pending {
-    pub(crate) work: Work,
-    pub(crate) batch: Option<BatchCursor>,
-}
-
 impl<P: Platform> State<P> {
     /// A vCPU has executed the instruction that makes calls. Nearly every call is answered
     /// here, with no register needed but those of the call: an image may save no others before.
@@ -111,20 +109,31 @@ impl<P: Platform> State<P> {
         }
         let (page, takes_events) = (vcpu.page, vcpu.traps.is_some());
         let number = registers.number();
-        let Some(count) = self.domain_mut(slot).counters.calls.get_mut(number as usize) else {
-            return Quick::NotMade;
-        };
-        *count += 1;
+        self.count_call(slot, number);
         match calls::immediate(self, machine, slot, number, || registers.args()) {
             Some(Ok(value)) => registers.set_result(Status::SUCCESS, value),
             Some(Err(error)) => {
                 let status = self.refuse(slot, error);
                 registers.set_result(status, 0);
             }
-            None => {
-                self.domain_mut(slot).counters.calls[number as usize] -= 1;
-                return Quick::NotMade;
+            None if number == Number::TrapReturn as u64 => {
+                match calls::trap_return::quick(self, machine, slot, registers) {
+                    Some(Ok(())) => {
+                        let event_due = takes_events && trap::is_event_due(machine, page);
+                        return if event_due { Quick::ReplacedEventDue } else { Quick::Replaced };
+                    }
+                    Some(Err(Refusal { error, done })) => {
+                        let status = self.refuse(slot, error);
+                        registers.set_result(status, done);
+                    }
+                    None => return self.not_made(slot, number),
+                }
             }
+            None if number >= Number::COUNT as u64 => {
+                let status = self.refuse(slot, Error::UnknownCall);
+                registers.set_result(status, 0);
+            }
+            None => return self.not_made(slot, number),
         }
         registers.step_over_call();
         let event_due = takes_events && trap::is_event_due(machine, page);
@@ -133,6 +142,12 @@ impl<P: Platform> State<P> {
         } else {
             Quick::Made
         }
+    }
+
+    /// Forgets that a call was counted, which [`enter`](Self::enter) counts anew.
+    fn not_made(&mut self, slot: Slot, number: u64) -> Quick {
+        self.domain_mut(slot).counters.calls[number as usize] -= 1;
+        Quick::NotMade
     }
 
     /// What follows a call that [`quick_call`](Self::quick_call) answered with
@@ -177,14 +192,22 @@ impl<P: Platform> State<P> {
         machine: &mut M,
         slot: Slot,
         registers: &mut P::Registers,
-        pending: Pending,
+        work: Work,
     ) -> Outcome {
         let mut budget = Budget::new(self.budget);
-        let answer = match (pending.work, pending.batch) {
+        let batch = self.vcpu_mut(slot).batch.take();
+        let answer = match (work, batch) {
             (Work::NextOfBatch, Some(cursor)) => Answer::Batch(cursor),
             (work, _) => self.work(machine, slot, registers, work, &mut budget),
         };
-        self.settle(machine, slot, registers, pending.batch, answer, &mut budget)
+        self.settle(machine, slot, registers, batch, answer, &mut budget)
+    }
+
+    /// Leaves the rest of a call with its vCPU, for later.
+    #[inline(never)]
+    pub(crate) fn leave_work(&mut self, slot: Slot, work: Work) -> Answer {
+        self.vcpu_mut(slot).work = Some(work);
+        Answer::More
     }
 
     #[inline(always)]
@@ -230,8 +253,8 @@ impl<P: Platform> State<P> {
         loop {
             match answer {
                 Answer::Left(outcome) => return outcome,
-                Answer::More(work) => {
-                    self.vcpu_mut(slot).pending = Some(Pending { work, batch });
+                Answer::More => {
+                    self.vcpu_mut(slot).batch = batch;
                     return Outcome::Reschedule;
                 }
                 Answer::Batch(cursor) => batch = Some(cursor),
@@ -260,7 +283,7 @@ impl<P: Platform> State<P> {
                 };
                 made.unwrap_or_else(|error| Answer::Done(Err(error.into())))
             } else {
-                Answer::More(Work::NextOfBatch)
+                self.leave_work(slot, Work::NextOfBatch)
             };
         }
     }
@@ -285,13 +308,13 @@ impl<P: Platform> State<P> {
     ) -> Answer {
         match work {
             Work::Update(mut work) => match self.update_entries(machine, slot, &mut work, budget) {
-                Progress::More => Answer::More(Work::Update(work)),
+                Progress::More => self.leave_work(slot, Work::Update(work)),
                 Progress::Done(Err(error)) => {
                     Answer::Done(Err(Refusal { error, done: work.done() }))
                 }
                 Progress::Done(Ok(())) => match work.then {
                     Then::Return => Answer::Done(Ok(work.done())),
-                    Then::TrapReturn => self.pop_trap_frame(machine, slot, registers, work.done()),
+                    Then::TrapReturn => self.leave_trap(machine, slot, registers, work.done()),
                 },
             },
             Work::Inflate { done, count } => {
@@ -316,7 +339,7 @@ impl<P: Platform> State<P> {
     ) -> Answer {
         match work {
             Work::Pin { table, mut walk } => match self.walk(machine, slot, &mut walk, budget) {
-                Progress::More => Answer::More(Work::Pin { table, walk }),
+                Progress::More => self.leave_work(slot, Work::Pin { table, walk }),
                 Progress::Done(Ok(())) => {
                     self.pin_validated(slot, table);
                     Answer::Done(Ok(0))
@@ -324,7 +347,7 @@ impl<P: Platform> State<P> {
                 Progress::Done(Err(error)) => Answer::Done(Err(error.into())),
             },
             Work::Demote { mut walk, next } => match self.walk(machine, slot, &mut walk, budget) {
-                Progress::More => Answer::More(Work::Demote { walk, next }),
+                Progress::More => self.leave_work(slot, Work::Demote { walk, next }),
                 Progress::Done(_) => match next {
                     Some(walk) => {
                         self.walk_work(machine, slot, Work::Demote { walk, next: None }, budget)
@@ -332,7 +355,7 @@ impl<P: Platform> State<P> {
                     None => Answer::Done(Ok(0)),
                 },
             },
-            other => Answer::More(other),
+            other => self.leave_work(slot, other),
         }
     }
 

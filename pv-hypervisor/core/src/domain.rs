@@ -61,6 +61,8 @@ pub enum EndReason {
     BadReturnAddress(VirtAddr),
     /// It used the processor for the time its manifest allows without making a call.
     Watchdog,
+    /// It waits for an event, and nobody is left who could send one.
+    Stuck,
     /// It could not be built.
     NotBuilt,
     /// The operator said so.
@@ -90,6 +92,9 @@ impl core::fmt::Display for EndReason {
             }
             EndReason::Watchdog => {
                 write!(f, "it ran for the watchdog's time without a call (it spins)")
+            }
+            EndReason::Stuck => {
+                write!(f, "it waits for an event, and nobody is left who could send one")
             }
             EndReason::NotBuilt => write!(f, "it could not be built"),
             EndReason::Destroyed => write!(f, "destroyed by the operator"),

@@ -293,7 +293,8 @@ impl<P: Platform> State<P> {
             arguments,
             traps: None,
             deadline: None,
-            pending: None,
+            work: None,
+            batch: None,
             called: false,
             quiet_ticks: 0,
         });

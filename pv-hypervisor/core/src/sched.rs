@@ -6,7 +6,7 @@ use crate::event;
 use crate::machine::Machine;
 use crate::platform::{Platform, Registers};
 use crate::state::State;
-use crate::vcpu::{Mode, RunState};
+use crate::vcpu::{Mode, RunState, Vcpu};
 use alloc::collections::VecDeque;
 use hypercall_abi::trap::{Cause, FaultAccess};
 use hypercall_abi::{Port, VirtAddr};
@@ -120,6 +120,23 @@ impl<P: Platform> State<P> {
         next
     }
 
+    /// Ends every domain if all of them wait and nothing can wake any: no timer is set, and no
+    /// input will come, which the caller knows. False when that is not so.
+    pub fn end_if_stuck<M: Machine>(&mut self, machine: &mut M) -> bool {
+        let waits = |vcpu: &Vcpu| vcpu.state == RunState::Blocked && vcpu.deadline.is_none();
+        let stuck = self.vcpus().next().is_some()
+            && self.ending == 0
+            && self.vcpus().all(|(_, vcpu)| waits(vcpu));
+        if stuck {
+            for index in 0..MAX_DOMAINS {
+                if self.vcpus[index].is_some() {
+                    self.end(machine, Slot(index as u16), EndReason::Stuck);
+                }
+            }
+        }
+        stuck
+    }
+
     fn schedule_while_tearing_down<M: Machine>(&mut self, machine: &mut M) -> Next {
         while self.teardown_step(machine) {
             let now = machine.now();
@@ -229,8 +246,8 @@ impl<P: Platform> State<P> {
         slot: Slot,
         registers: &mut P::Registers,
     ) -> crate::Outcome {
-        if let Some(pending) = self.vcpu_mut(slot).pending.take() {
-            let outcome = self.continue_call(machine, slot, registers, pending);
+        if let Some(work) = self.vcpu_mut(slot).work.take() {
+            let outcome = self.continue_call(machine, slot, registers, work);
             return self.before_return(machine, slot, registers, outcome);
         }
         self.before_return(machine, slot, registers, crate::Outcome::Return)

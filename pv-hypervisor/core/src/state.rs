@@ -117,8 +117,8 @@ impl<P: Platform> State<P> {
         let outcome = match entry {
             Entry::Call if self.vcpu(slot).mode == Mode::Kernel => {
                 match self.quick_call(machine, slot, registers) {
-                    Quick::Made | Quick::EventDue => Outcome::Return,
                     Quick::NotMade => self.general_call(machine, slot, registers),
+                    _ => Outcome::Return,
                 }
             }
             Entry::Call => {

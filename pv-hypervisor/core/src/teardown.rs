@@ -146,10 +146,10 @@ impl<P: Platform> State<P> {
             // The domain was never built so far.
             return Teardown::Frames { cursor: 0 };
         };
-        if let Some(mut pending) = vcpu.pending.take() {
-            self.cancel_work(&mut pending.work);
+        if let Some(mut work) = vcpu.work.take() {
+            self.cancel_work(&mut work);
             let mut budget = Budget::new(self.budget);
-            let done = match &mut pending.work {
+            let done = match &mut work {
                 Work::Pin { walk, .. } => self.walk(machine, slot, walk, &mut budget),
                 Work::Demote { walk, next } => {
                     match (self.walk(machine, slot, walk, &mut budget), next.take()) {
@@ -163,13 +163,13 @@ impl<P: Platform> State<P> {
                         }
                     }
                 }
-                Work::Update(work) => self.update_entries(machine, slot, work, &mut budget),
+                Work::Update(update) => self.update_entries(machine, slot, update, &mut budget),
                 Work::Inflate { .. } | Work::Deflate { .. } | Work::NextOfBatch => {
                     Progress::Done(Ok(()))
                 }
             };
             if done == Progress::More {
-                self.vcpu_mut(slot).pending = Some(pending);
+                self.vcpu_mut(slot).work = Some(work);
                 return Teardown::Call;
             }
         }

@@ -96,37 +96,49 @@ impl<P: Platform> State<P> {
         machine: &mut M,
         slot: Slot,
         registers: &mut P::Registers,
-        done: u64,
-    ) -> Answer {
-        let refuse = |error| Answer::Done(Err(Refusal { error, done }));
+    ) -> Result<(), Error> {
         let vcpu = self.vcpu(slot);
         let page = vcpu.page;
         // Depth 0 wraps and is out of range, as it should be.
         let depth = machine.read(page, TRAP_DEPTH_WORD).wrapping_sub(1);
         if depth >= u64::from(TRAP_FRAMES) {
-            return refuse(Error::BadTrapFrame);
+            return Err(Error::BadTrapFrame);
         }
         let base = frame_word::<P::Registers>(depth);
         let flags = TrapFlags::from_bits_retain((machine.read(page, base) >> 32) as u32);
         if !TrapFlags::KNOWN.contains(flags) {
-            return refuse(Error::BadTrapFrame);
+            return Err(Error::BadTrapFrame);
         }
         let mut popped = P::Registers::default();
         machine.read_block(page, base + HEADER_WORDS, popped.words_mut());
         // A return to an address that is not canonical faults in the hypervisor (XSA-7).
         if popped.sanitise().is_err() || popped.pc() >= P::Format::GUEST_END {
-            return refuse(Error::BadTrapFrame);
+            return Err(Error::BadTrapFrame);
         }
         let user = flags.contains(TrapFlags::USER);
         if user && vcpu.user_root.is_none() {
-            return refuse(Error::NotRegistered);
+            return Err(Error::NotRegistered);
         }
         machine.write(page, TRAP_DEPTH_WORD, depth);
         let masked = u64::from(flags.contains(TrapFlags::EVENTS_MASKED));
         machine.write(page, EVENTS_MASKED_WORD, masked);
         self.enter_mode(machine, slot, if user { Mode::User } else { Mode::Kernel });
         *registers = popped;
-        Answer::Left(Outcome::Return)
+        Ok(())
+    }
+
+    /// Returns from a trap, as the end of a call that has made `done` updates.
+    pub(crate) fn leave_trap<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        registers: &mut P::Registers,
+        done: u64,
+    ) -> Answer {
+        match self.pop_trap_frame(machine, slot, registers) {
+            Ok(()) => Answer::Left(Outcome::Return),
+            Err(error) => Answer::Done(Err(Refusal { error, done })),
+        }
     }
 
     /// Puts a vCPU into a mode, and its processor onto that mode's root.

@@ -1,6 +1,6 @@
 //! A vCPU: the modes and roots it runs with, the frames it shares, and the call that it is in.
 
-use crate::call::Pending;
+use crate::call::{BatchCursor, Work};
 use hypercall_abi::{Mfn, VirtAddr};
 
 /// Which half of a guest runs. The processor knows no difference: both run unprivileged.
@@ -52,8 +52,9 @@ pub struct Vcpu {
     pub traps: Option<TrapEntry>,
     /// Counter value at which its timer fires.
     pub deadline: Option<u64>,
-    /// The call that it is in the middle of.
-    pub(crate) pending: Option<Pending>,
+    /// What is left of the call that it is in the middle of, and the batch that this stands in.
+    pub(crate) work: Option<Work>,
+    pub(crate) batch: Option<BatchCursor>,
     /// Whether it has made a call in this slice, and the ticks for which it has made none.
     pub(crate) called: bool,
     pub(crate) quiet_ticks: u64,

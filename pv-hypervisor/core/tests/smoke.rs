@@ -123,3 +123,24 @@ for_each_platform! {
     foreign_frames_need_a_grant
     frames_go_out_and_come_back_clean
 }
+
+#[test]
+fn domains_that_all_wait_for_nothing_are_ended() {
+    let mut world = World::<X86_64>::new(2, 128);
+    assert!(!world.state.end_if_stuck(&mut world.machine));
+    world.begin(0, SchedBlock::NUMBER as u64, SchedBlock.encode());
+    let deadline = TimerSet { deadline: 1_000_000 };
+    assert_eq!(world.call(1, &deadline), Ok(0));
+    world.begin(1, SchedBlock::NUMBER as u64, SchedBlock.encode());
+    assert!(!world.state.end_if_stuck(&mut world.machine), "a timer is set");
+    assert_eq!(world.state.schedule(&mut world.machine), pv_core::Next::Idle);
+    world.machine.advance(2_000_000);
+    let run = world.state.schedule(&mut world.machine);
+    assert_eq!(run, pv_core::Next::Run(world.slots[1]));
+    // Its timer has fired; it takes the event by hand and sleeps again.
+    let page = world.state.vcpu(world.slots[1]).page;
+    world.machine.write(page, hypercall_abi::vcpu_page::PENDING_OFFSET / 8, 0);
+    world.begin(1, SchedBlock::NUMBER as u64, SchedBlock.encode());
+    assert!(world.state.end_if_stuck(&mut world.machine));
+    world.finish();
+}

@@ -200,7 +200,7 @@ impl Truth {
             }
             self.add_writable(vcpu.page)?;
             self.add_writable(vcpu.arguments)?;
-            let held = match vcpu.pending.as_ref().map(|pending| &pending.work) {
+            let held = match &vcpu.work {
                 Some(Work::Update(update)) => update.held_table(),
                 _ => None,
             };
@@ -226,7 +226,7 @@ impl Truth {
 fn walks_of<P: Platform>(state: &State<P>, slot: Slot) -> Vec<&Walk> {
     let mut walks = Vec::new();
     if let Some((_, vcpu)) = state.vcpus().find(|(found, _)| *found == slot) {
-        match vcpu.pending.as_ref().map(|pending| &pending.work) {
+        match &vcpu.work {
             Some(Work::Pin { walk, .. }) => walks.push(walk),
             Some(Work::Demote { walk, next }) => {
                 walks.push(walk);

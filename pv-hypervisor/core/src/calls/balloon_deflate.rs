@@ -24,7 +24,7 @@ pub(crate) fn go_on<P: Platform, M: Machine>(
     let arguments = state.vcpu(slot).arguments;
     while done < count {
         if !budget.spend(FRAME) {
-            return Answer::More(Work::Deflate { done, count });
+            return state.leave_work(slot, Work::Deflate { done, count });
         }
         let domain = state.domain(slot);
         if domain.frames >= domain.max_frames {

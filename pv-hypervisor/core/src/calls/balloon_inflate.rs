@@ -25,7 +25,7 @@ pub(crate) fn go_on<P: Platform, M: Machine>(
     let arguments = state.vcpu(slot).arguments;
     while done < count {
         if !budget.spend(FRAME) {
-            return Answer::More(Work::Inflate { done, count });
+            return state.leave_work(slot, Work::Inflate { done, count });
         }
         let frame = Mfn(machine.read(arguments, done as usize));
         if let Err(error) = check(state, slot, frame) {

@@ -41,7 +41,7 @@ mod shutdown;
 mod timer_set;
 mod tlb_flush;
 mod trap_register;
-mod trap_return;
+pub(crate) mod trap_return;
 
 /// A call that is answered at once and touches no register but the two of its answer: decodes
 /// it and makes it. `None` for every other call, and for a number that is none. The arguments

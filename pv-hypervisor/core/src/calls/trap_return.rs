@@ -7,12 +7,34 @@ use crate::budget::Budget;
 use crate::call::{Answer, Refusal, Work};
 use crate::domain::Slot;
 use crate::machine::Machine;
-use crate::platform::Platform;
+use crate::platform::{Platform, Registers};
 use crate::pt::{Source, Then, UpdateWork};
 use crate::state::State;
 use hypercall_abi::calls::TrapReturn;
 
-#[inline(always)]
+/// A return with at most one update, of a level-1 entry: nearly every one. `None`, with nothing
+/// changed, when it is not that. On success the registers are those of the frame.
+#[inline(never)]
+pub(crate) fn quick<P: Platform, M: Machine>(
+    state: &mut State<P>,
+    machine: &mut M,
+    slot: Slot,
+    registers: &mut P::Registers,
+) -> Option<Result<(), Refusal>> {
+    let count = registers.args()[0];
+    if count == 1 {
+        let arguments = state.vcpu(slot).arguments;
+        let update = Source::Arguments(arguments).fetch(machine, 0);
+        if let Err(error) = state.update_leaf(machine, slot, update)? {
+            return Some(Err(error.into()));
+        }
+    } else if count != 0 {
+        return None;
+    }
+    let popped = state.pop_trap_frame(machine, slot, registers);
+    Some(popped.map_err(|error| Refusal { error, done: count }))
+}
+
 pub(super) fn run<P: Platform, M: Machine>(
     state: &mut State<P>,
     machine: &mut M,
@@ -23,9 +45,7 @@ pub(super) fn run<P: Platform, M: Machine>(
 ) -> Answer {
     match state.update_leaves(machine, slot, call.count, budget) {
         (done, Err(error)) => Answer::Done(Err(Refusal { error, done })),
-        (done, Ok(())) if done == call.count => {
-            state.pop_trap_frame(machine, slot, registers, done)
-        }
+        (done, Ok(())) if done == call.count => state.leave_trap(machine, slot, registers, done),
         (done, Ok(())) => {
             let arguments = state.vcpu(slot).arguments;
             let source = Source::Arguments(arguments);

@@ -100,7 +100,7 @@ impl UpdateWork {
 impl Source {
     /// Copies one update, once.
     #[inline(always)]
-    fn fetch(self, machine: &impl Machine, index: u64) -> Update {
+    pub(crate) fn fetch(self, machine: &impl Machine, index: u64) -> Update {
         match self {
             Source::One(update) => update,
             Source::Arguments(frame) => {

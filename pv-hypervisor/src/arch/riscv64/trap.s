@@ -6,6 +6,7 @@
 .set PC, 248
 .set HOST_STACK, 256            # behind the registers
 .set CALL, 8                    # scause: ecall from U-mode
+.set REPLACED, 3                # answer of on_quick_call, and above: all registers are new
 
 # Registers that Rust code may change, all but sp and a0, from or to the registers at \base.
 .macro each_changed do, base
@@ -77,8 +78,11 @@ trap_entry:
     ld a0, 72(a0)
     sret
 
-2:  each_preserved sd, a0
-    call on_call
+2:  li t0, REPLACED
+    beq a1, t0, resume
+    bltu t0, a1, 3f
+    each_preserved sd, a0
+3:  call on_call
 
 # Goes to the guest whose registers a0 points to.
 resume:

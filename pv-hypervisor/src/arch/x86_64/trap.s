@@ -9,6 +9,7 @@
 .set USER_CS, 0x23
 .set CALL, 0x100                # in reserved_vector: `sysretq` may return
 .set HOST_STACK, 192            # behind the registers
+.set REPLACED, 3                # answer of on_quick_call, and above: all registers are new
 
 # Offsets in the registers, see hypercall_abi::registers.
 .set R15, 16
@@ -204,7 +205,10 @@ call_entry_\how:
     movq SAVED_RSP(%rax), %rsp
     movq RAX(%rax), %rax
     sysretq
-2:  movq %rbx, RBX(%rax)
+2:  cmpl $REPLACED, %edx
+    je resume_\how
+    ja 3f
+    movq %rbx, RBX(%rax)
     movq %rbp, RBP(%rax)
     movq %r12, R12(%rax)
     movq %r13, R13(%rax)
@@ -218,8 +222,10 @@ call_entry_\how:
     movq %rax, %rbx
     movq %rdx, %r12
     store_bases_\how
-    movq %rbx, %rdi
-    movq %r12, %rsi
+    movq %rbx, %rax
+    movq %r12, %rdx
+3:  movq %rax, %rdi
+    movq %rdx, %rsi
     call on_call
 resume_\how:
     resume \how
