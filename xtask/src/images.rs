@@ -15,6 +15,9 @@ pub const HYPERVISOR: &str = "pv-hypervisor";
 /// Our guest kernel's package.
 pub const GUEST: &str = "pv-guest-kernel";
 
+/// The profile of this workspace's debug images; `dev` is for programs of the host.
+const DEBUG_PROFILE: &str = "image-debug";
+
 /// Builds images for one architecture.
 pub struct Builder {
     arch: Arch,
@@ -32,6 +35,9 @@ impl Builder {
     pub fn package(&self, package: &str) -> Result<PathBuf> {
         let mut command = self.command("build", &format!("images/{}", self.arch))?;
         command.current_dir(workspace::root()).args(["--package", package]);
+        if self.debug {
+            command.args(["--profile", DEBUG_PROFILE]);
+        }
         // A debug hypervisor checks its invariants after what guests do.
         if self.debug && package == HYPERVISOR {
             command.args(["--features", "audit"]);
@@ -53,6 +59,7 @@ impl Builder {
     }
 
     /// A cargo command for images, with what is built below `folder` of the target directory.
+    /// A debug build is of Cargo's own `dev` profile unless `--profile` is added.
     pub fn command(&self, subcommand: &str, folder: &str) -> Result<Command> {
         let mut command =
             self.toolchain.cargo(subcommand, self.arch, &workspace::target_folder(folder)?);

@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 pub fn host(filter: &str, progress: &Progress) -> Result<Results> {
     let mut command = Command::new(toolchain::cargo());
     command.current_dir(workspace::root());
-    command.args(["test", "--quiet", "--package", "conformance-host", "--", "--format", "pretty"]);
+    command.args(["test", "--quiet", "--package", "conformance-host", "--test", "model"]);
+    command.args(["--", "--format", "pretty"]);
     if !filter.is_empty() {
         command.arg(filter);
     }
@@ -43,14 +44,17 @@ pub fn host(filter: &str, progress: &Progress) -> Result<Results> {
     Ok(results)
 }
 
-/// A line such as `test pt_pin::success ... ok`.
+/// A line such as `test pt_pin::success ... ok`, or `... ignored (why)`.
 fn parse(line: &str) -> Option<Case> {
     let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
     let verdict = match verdict.trim() {
         "ok" => Verdict::Success,
         "FAILED" => Verdict::Failure("see the test's output".into()),
         "ignored" => Verdict::Skip("not on the host".into()),
-        _ => return None,
+        other => {
+            let reason = other.strip_prefix("ignored (")?.strip_suffix(')')?;
+            Verdict::Skip(reason.to_owned())
+        }
     };
     Some(Case { name: name.trim().to_owned(), verdict })
 }
@@ -65,7 +69,12 @@ mod tests {
         assert_eq!((case.name.as_str(), case.verdict), ("pt_pin::success", Verdict::Success));
         assert!(matches!(parse("test a ... FAILED").expect("a test").verdict, Verdict::Failure(_)));
         assert!(matches!(parse("test a ... ignored").expect("a test").verdict, Verdict::Skip(_)));
-        for line in ["", "running 3 tests", "test result: ok. 3 passed; 0 failed"] {
+        let reason = parse("test a::b   ... ignored (there is (here) no peer)").expect("a test");
+        assert_eq!(reason.verdict, Verdict::Skip("there is (here) no peer".into()));
+        assert_eq!(reason.name, "a::b");
+        for line in
+            ["", "test a ... ignorant", "running 3 tests", "test result: ok. 3 passed; 0 failed"]
+        {
             assert_eq!(parse(line), None, "{line}");
         }
     }

@@ -1,9 +1,10 @@
-//! Tests of `pte_update`.
+//! Tests of `pte_update`; those of the rules for entries are in `entries`.
 
-use super::{BEYOND, foreign, read_only, writable};
+mod entries;
+
+use super::{BEYOND, read_only, writable};
 use crate::{
-    Check, OWN, PEER, Permit, Test, Touch, check, equal, journal::Undo, registry::tests,
-    test::SCRATCH,
+    Check, OWN, PEER, Permit, Test, Touch, equal, journal::Undo, registry::tests, test::SCRATCH,
 };
 use hypercall_abi::{
     Error, Mfn, PAGE_SIZE, VirtAddr,
@@ -14,6 +15,11 @@ use hypercall_abi::{
         pt_switch::RootChange,
         pte_update::{Space, Target, TargetBits, Update},
     },
+};
+
+use entries::{
+    bad_entry, entry_beyond_memory, entry_exceeds_grant, entry_maps_table_writable,
+    entry_names_writable_frame, entry_not_owned, entry_of_other_level,
 };
 
 tests! { "pte_update":
@@ -337,92 +343,6 @@ fn not_mapped(t: &mut Test<'_>) -> Check {
     // A level-1 table suffices, whatever is in it.
     t.reach(OWN, SCRATCH)?;
     t.ok(OWN, &PteUpdate::One(kernel_page(SCRATCH, 0))).map(drop)
-}
-
-fn bad_entry(t: &mut Test<'_>) -> Check {
-    let target = t.page(OWN)?;
-    let entries = t.entries();
-    let low = t.table(OWN, Level::L1)?;
-    let leaf = read_only(t, target);
-    for &bit in entries.leaf_forbidden() {
-        t.refused(OWN, &at(low.frame, 0, leaf | bit), Error::BadEntry)?;
-    }
-    let others = [entries.supervisor_leaf(target.frame), entries.absent_with_frame(target.frame)];
-    for value in others {
-        t.refused(OWN, &at(low.frame, 0, value), Error::BadEntry)?;
-    }
-    equal(t.read(OWN, low, 0), 0, "the entry")?;
-    let high = t.table(OWN, Level::L2)?;
-    let link = entries.table(low.frame);
-    for &bit in entries.table_forbidden() {
-        t.refused(OWN, &at(high.frame, 0, link | bit), Error::BadEntry)?;
-    }
-    t.refused(OWN, &at(high.frame, 0, entries.superpage(target.frame)), Error::BadEntry)
-}
-
-fn entry_beyond_memory(t: &mut Test<'_>) -> Check {
-    let entries = t.entries();
-    let low = t.table(OWN, Level::L1)?;
-    t.refused(OWN, &at(low.frame, 0, entries.leaf(BEYOND, Permit::Read)), Error::BadFrame)?;
-    let high = t.table(OWN, Level::L2)?;
-    t.refused(OWN, &at(high.frame, 0, entries.table(BEYOND)), Error::BadFrame)
-}
-
-fn entry_not_owned(t: &mut Test<'_>) -> Check {
-    let entries = t.entries();
-    let (low, high) = (t.table(OWN, Level::L1)?, t.table(OWN, Level::L2)?);
-    let theirs = foreign(t, OWN)?;
-    for frame in [t.caller().hypervisor_frame(), theirs] {
-        for permit in [Permit::Read, Permit::Write] {
-            t.refused(OWN, &at(low.frame, 0, entries.leaf(frame, permit)), Error::NotOwner)?;
-        }
-        t.refused(OWN, &at(high.frame, 0, entries.table(frame)), Error::NotOwner)?;
-    }
-    Ok(())
-}
-
-fn entry_of_other_level(t: &mut Test<'_>) -> Check {
-    let entries = t.entries();
-    let (low, high) = (t.table(OWN, Level::L1)?, t.table(OWN, Level::L2)?);
-    let third = t.table(OWN, Level::L3)?;
-    let cases = [(high, high), (third, low), (third, third), (high, third)];
-    for (table, named) in cases {
-        let value = entries.table(named.frame);
-        t.refused(OWN, &at(table.frame, 0, value), Error::BadLevel)?;
-    }
-    let root = t.root(OWN);
-    t.refused(OWN, &at(root, 200, entries.table(root)), Error::BadLevel)
-}
-
-fn entry_maps_table_writable(t: &mut Test<'_>) -> Check {
-    let (low, other) = (t.table(OWN, Level::L1)?, t.table(OWN, Level::L2)?);
-    for table in [low, other] {
-        let (open, closed) = (writable(t, table), read_only(t, table));
-        t.refused(OWN, &at(low.frame, 0, open), Error::TypeConflict)?;
-        t.ok(OWN, &at(low.frame, 0, closed))?;
-        t.ok(OWN, &at(low.frame, 0, 0))?;
-    }
-    Ok(())
-}
-
-fn entry_names_writable_frame(t: &mut Test<'_>) -> Check {
-    let page = t.page(OWN)?;
-    let high = t.table(OWN, Level::L2)?;
-    let link = t.entries().table(page.frame);
-    t.refused(OWN, &at(high.frame, 0, link), Error::TypeConflict)
-}
-
-fn entry_exceeds_grant(t: &mut Test<'_>) -> Check {
-    t.need_peer()?;
-    let theirs = t.page(PEER)?;
-    let grant = t.grant(PEER, theirs, Access::ReadWrite)?;
-    let mapped = t.open(OWN, grant, Access::Read)?;
-    let low = t.table(OWN, Level::L1)?;
-    let entries = t.entries();
-    let open = entries.leaf(mapped.frame, Permit::Write);
-    t.refused(OWN, &at(low.frame, 0, open), Error::ReadOnlyGrant)?;
-    t.ok(OWN, &at(low.frame, 0, entries.leaf(mapped.frame, Permit::Read)))?;
-    check(t.read(OWN, low, 0) != 0, "the entry is there")
 }
 
 fn order_of_checks(t: &mut Test<'_>) -> Check {
