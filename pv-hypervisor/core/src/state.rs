@@ -156,6 +156,12 @@ impl<P: Platform> State<P> {
             .filter_map(|(index, domain)| Some((Slot(index as u16), domain.as_ref()?)))
     }
 
+    /// The domain of that identity, if it exists.
+    pub fn domain_of(&self, id: DomainId) -> Option<&Domain> {
+        let domain = self.domains[Slot::of(id)?.index()].as_ref()?;
+        (domain.id == id).then_some(domain)
+    }
+
     /// The vCPUs that exist.
     pub fn vcpus(&self) -> impl Iterator<Item = (Slot, &Vcpu)> {
         self.vcpus

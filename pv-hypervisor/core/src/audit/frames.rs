@@ -81,11 +81,8 @@ pub(super) fn i5_domain_totals<P: Platform>(state: &State<P>) -> Audit {
     let mut owned = [(0u64, 0u64); crate::domain::MAX_DOMAINS];
     for (frame, entry) in state.frames.iter() {
         let Frame::Owned(entry) = entry else { continue };
-        let slot = Slot::of(entry.owner);
-        let exists = slot.filter(|slot| {
-            state.domains().any(|(found, domain)| found == *slot && domain.id == entry.owner)
-        });
-        let Some(slot) = exists else {
+        let exists = state.domain_of(entry.owner).is_some();
+        let Some(slot) = Slot::of(entry.owner).filter(|_| exists) else {
             return Err(frame_violation(5, "its owner does not exist", frame));
         };
         let (frames, tables) = &mut owned[slot.index()];

@@ -1,7 +1,6 @@
 //! I20, I21, I32 and I33: grants, handles, ports and interface frames.
 
 use super::{Audit, Truth, domain_violation, frame_violation};
-use crate::domain::{Domain, Slot};
 use crate::event::PortState;
 use crate::frame::Type;
 use crate::platform::Platform;
@@ -9,20 +8,12 @@ use crate::state::State;
 use hypercall_abi::calls::grant_share::Access;
 use hypercall_abi::{DomainId, Port};
 
-fn find<P: Platform>(state: &State<P>, id: DomainId) -> Option<&Domain> {
-    let slot = Slot::of(id)?;
-    state
-        .domains()
-        .find(|(found, domain)| *found == slot && domain.id == id)
-        .map(|(_, found)| found)
-}
-
 /// I20: a grant is mapped exactly when its grantee has a handle on it, and the handle does not
 /// go beyond it.
 pub(super) fn i20_grant_pins<P: Platform>(state: &State<P>) -> Audit {
     for (_, domain) in state.domains() {
         for (number, grant) in domain.grants.iter() {
-            let handle = find(state, grant.grantee).and_then(|grantee| {
+            let handle = state.domain_of(grant.grantee).and_then(|grantee| {
                 let matches = |handle: &crate::grant::Handle| {
                     handle.granter == domain.id && handle.grant == number
                 };
@@ -50,7 +41,7 @@ pub(super) fn i20_grant_pins<P: Platform>(state: &State<P>) -> Audit {
 /// handle counts its entries.
 pub(super) fn i21_handles_and_entries<P: Platform>(state: &State<P>, truth: &Truth) -> Audit {
     for (domain, frame) in &truth.foreign {
-        let handles = find(state, *domain).map_or(0, |domain| {
+        let handles = state.domain_of(*domain).map_or(0, |domain| {
             domain.handles.iter().filter(|(_, handle)| handle.frame == *frame).count()
         });
         if handles != 1 {
@@ -76,7 +67,7 @@ pub(super) fn i32_port_table<P: Platform>(state: &State<P>) -> Audit {
     for (_, domain) in state.domains() {
         for (port, end) in domain.ports.iter() {
             let PortState::Bound(other, other_port) = end else { continue };
-            let Some(other) = find(state, other).filter(|other| other.is_running()) else {
+            let Some(other) = state.domain_of(other).filter(|other| other.is_running()) else {
                 continue;
             };
             let mutual = PortState::Bound(domain.id, port);

@@ -1,6 +1,7 @@
 //! I10, I11 and I13: page tables as a whole.
 
 use super::{Audit, Truth, domain_violation, frame_violation};
+use crate::domain::{MAX_DOMAINS, Slot};
 use crate::format::Format;
 use crate::frame::{Frame, Hold, Type};
 use crate::machine::Machine;
@@ -52,12 +53,17 @@ pub(super) fn i11_canonical_states<P: Platform>(state: &State<P>, truth: &Truth)
             return Err(frame_violation(11, "no state that a frame can be in", frame));
         }
     }
-    let pinned = |domain| {
-        let held = move |entry: &Frame| matches!(entry, Frame::Owned(owned) if owned.owner == domain && owned.hold == Hold::Pinned);
-        state.frames.iter().filter(move |(_, entry)| held(entry)).count() as u64
-    };
-    for (_, domain) in state.domains() {
-        if pinned(domain.id) != domain.pinned {
+    let mut pinned = [0u64; MAX_DOMAINS];
+    for (_, entry) in state.frames.iter() {
+        if let Frame::Owned(owned) = entry
+            && owned.hold == Hold::Pinned
+            && let Some(slot) = Slot::of(owned.owner)
+        {
+            pinned[slot.index()] += 1;
+        }
+    }
+    for (slot, domain) in state.domains() {
+        if pinned[slot.index()] != domain.pinned {
             return Err(domain_violation(11, "it has not the pins that it counts", domain.id));
         }
     }

@@ -3,10 +3,16 @@
 //! The page tables are written into frames that are nothing yet, and then pinned through the
 //! same validation as a guest's own: the loader has no second way to make a table.
 
+mod layout;
+mod tables;
+
+use layout::{Layout, P2M_PFN, P2m, STACK_PAGES, load_image};
+use tables::Tables;
+
 use crate::budget::Budget;
 use crate::domain::{CONSOLE_INPUT_BYTES, Counters, Domain, EndReason, Life, Name, Slot};
 use crate::event::PortTable;
-use crate::format::{Entry, Format, Permissions};
+use crate::format::Format;
 use crate::grant::{GrantTable, HandleTable};
 use crate::machine::{FRAME_WORDS, Machine};
 use crate::platform::{Platform, Registers};
@@ -15,16 +21,11 @@ use crate::state::State;
 use crate::vcpu::{Mode, RunState, Vcpu};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use hypercall_abi::addr::Level;
 use hypercall_abi::start_info::{
-    ARGUMENT_PFN, BOOT_STACK_BYTES, COMMAND_LINE_BYTES, MAGIC, NAME_BYTES, START_INFO_PFN,
-    StartInfo, VCPU_PAGE_PFN,
+    ARGUMENT_PFN, COMMAND_LINE_BYTES, MAGIC, NAME_BYTES, START_INFO_PFN, StartInfo, VCPU_PAGE_PFN,
 };
 use hypercall_abi::{AbiVersion, Error, Mfn, PAGE_SIZE, Pfn, VirtAddr};
 use zerocopy::{FromZeros, IntoBytes};
-
-const STACK_PAGES: u64 = BOOT_STACK_BYTES / PAGE_SIZE;
-const P2M_PFN: u64 = 3;
 
 /// A domain to build. What it says has been checked against the ELF file it comes from; the
 /// builder refuses what would not fit all the same.
@@ -71,11 +72,11 @@ pub struct Segment<'a> {
 }
 
 impl Segment<'_> {
-    fn first_page(&self) -> u64 {
+    pub(super) fn first_page(&self) -> u64 {
         self.address.0 / PAGE_SIZE
     }
 
-    fn pages(&self) -> u64 {
+    pub(super) fn pages(&self) -> u64 {
         (self.address.0 + self.memory_size).div_ceil(PAGE_SIZE) - self.first_page()
     }
 }
@@ -140,30 +141,6 @@ impl core::fmt::Display for BuildError {
     }
 }
 
-/// The pages of a domain that is being built.
-struct Layout {
-    frames: u64,
-    p2m_pages: u64,
-    image: u64,
-    stack: u64,
-    tables: u64,
-}
-
-/// The machine frames of the pages that hold the P2M: by them every other is found.
-struct P2m(Vec<Mfn>);
-
-impl P2m {
-    fn get(&self, machine: &impl Machine, pfn: u64) -> Mfn {
-        let (page, word) = (pfn as usize / FRAME_WORDS, pfn as usize % FRAME_WORDS);
-        Mfn(machine.read(self.0[page], word))
-    }
-
-    fn set(&self, machine: &mut impl Machine, pfn: u64, frame: Mfn) {
-        let (page, word) = (pfn as usize / FRAME_WORDS, pfn as usize % FRAME_WORDS);
-        machine.write(self.0[page], word, frame.0);
-    }
-}
-
 impl<P: Platform> State<P> {
     /// Builds a domain, runnable: its place, and the registers that its vCPU starts with.
     ///
@@ -175,7 +152,7 @@ impl<P: Platform> State<P> {
         machine: &mut M,
         spec: &DomainSpec<'_>,
     ) -> Result<(Slot, P::Registers), BuildError> {
-        let layout = self.plan_layout(spec)?;
+        let layout = Layout::plan::<P::Format>(spec, self.frames.unowned())?;
         let slot = self.open_domain(spec)?;
         match self.fill_domain(machine, slot, spec, &layout) {
             Ok(registers) => {
@@ -188,49 +165,6 @@ impl<P: Platform> State<P> {
                 Err(error)
             }
         }
-    }
-
-    fn plan_layout(&self, spec: &DomainSpec<'_>) -> Result<Layout, BuildError> {
-        let image = &spec.image;
-        let physmap_end = spec
-            .max_frames
-            .max(spec.frames)
-            .checked_mul(PAGE_SIZE)
-            .and_then(|bytes| bytes.checked_add(image.physmap_base))
-            .filter(|end| *end <= P::Format::GUEST_END)
-            .ok_or(BuildError::BadLayout)?;
-        let mut previous_end = 1;
-        let mut image_pages = 0u64;
-        for segment in image.segments {
-            let end = segment.address.0.checked_add(segment.memory_size);
-            let end =
-                end.filter(|end| *end <= P::Format::GUEST_END).ok_or(BuildError::BadLayout)?;
-            let overlaps_physmap = end > image.physmap_base && segment.address.0 < physmap_end;
-            if segment.first_page() < previous_end
-                || segment.memory_size == 0
-                || segment.data.len() as u64 > segment.memory_size
-                || overlaps_physmap
-            {
-                return Err(BuildError::BadLayout);
-            }
-            previous_end = segment.first_page() + segment.pages();
-            image_pages += segment.pages();
-        }
-        if image.entry.0 >= P::Format::GUEST_END {
-            return Err(BuildError::BadLayout);
-        }
-        let p2m_pages = spec.max_frames.max(spec.frames).div_ceil(FRAME_WORDS as u64);
-        let image_pfn = P2M_PFN + p2m_pages;
-        let stack = image_pfn + image_pages;
-        let tables = stack + STACK_PAGES;
-        if tables >= spec.frames {
-            return Err(BuildError::TooSmall { frames: spec.frames });
-        }
-        let free = self.frames.unowned();
-        if spec.frames > free {
-            return Err(BuildError::NoMemory { wanted: spec.frames, free });
-        }
-        Ok(Layout { frames: spec.frames, p2m_pages, image: image_pfn, stack, tables })
     }
 
     fn open_domain(&mut self, spec: &DomainSpec<'_>) -> Result<Slot, BuildError> {
@@ -402,112 +336,4 @@ fn put_text<const N: usize>(field: &mut [u8; N], text: &str) -> u64 {
     let length = text.len().min(N);
     field[..length].copy_from_slice(&text.as_bytes()[..length]);
     length as u64
-}
-
-/// Copies the segments into the pages from `layout.image` on; the frames are zero before.
-fn load_image(machine: &mut impl Machine, p2m: &P2m, layout: &Layout, segments: &[Segment<'_>]) {
-    let mut pfn = layout.image;
-    for segment in segments {
-        let mut offset = (segment.address.0 % PAGE_SIZE) as usize;
-        let mut data = segment.data;
-        for page in 0..segment.pages() {
-            if data.is_empty() {
-                break;
-            }
-            let (now, rest) = data.split_at(data.len().min(PAGE_SIZE as usize - offset));
-            machine.copy_in(p2m.get(machine, pfn + page), offset, now);
-            data = rest;
-            offset = 0;
-        }
-        pfn += segment.pages();
-    }
-}
-
-/// The first page tables: pages from `next` on.
-struct Tables<'a> {
-    p2m: &'a P2m,
-    next: u64,
-    limit: u64,
-}
-
-impl Tables<'_> {
-    fn build<F: Format>(
-        &mut self,
-        machine: &mut impl Machine,
-        spec: &DomainSpec<'_>,
-        layout: &Layout,
-    ) -> Result<Mfn, BuildError> {
-        let first_table = self.next;
-        let root = self.new_table(machine)?;
-        let mut pfn = layout.image;
-        for segment in spec.image.segments {
-            let permissions = Permissions { write: segment.writable, execute: segment.executable };
-            for page in 0..segment.pages() {
-                let address = VirtAddr((segment.first_page() + page) * PAGE_SIZE);
-                let frame = self.p2m.get(machine, pfn);
-                self.map::<F>(machine, root, address, F::leaf(frame, permissions))?;
-                pfn += 1;
-            }
-        }
-        // First all tables that the map of memory needs, then its entries: by then it is
-        // known which pages are tables and must not be mapped writable.
-        let address = |pfn: u64| VirtAddr(spec.image.physmap_base + pfn * PAGE_SIZE);
-        for pfn in (0..layout.frames).step_by(F::ENTRIES) {
-            self.level1::<F>(machine, root, address(pfn))?;
-        }
-        self.level1::<F>(machine, root, address(layout.frames - 1))?;
-        let tables = first_table..self.next;
-        for pfn in 0..layout.frames {
-            let write = !tables.contains(&pfn);
-            let leaf = F::leaf(self.p2m.get(machine, pfn), Permissions { write, execute: false });
-            self.map::<F>(machine, root, address(pfn), leaf)?;
-        }
-        Ok(root)
-    }
-
-    fn new_table(&mut self, machine: &impl Machine) -> Result<Mfn, BuildError> {
-        if self.next >= self.limit {
-            return Err(BuildError::TooSmall { frames: self.limit });
-        }
-        let frame = self.p2m.get(machine, self.next);
-        self.next += 1;
-        Ok(frame)
-    }
-
-    /// The level-1 table that maps `address`, made if need be.
-    fn level1<F: Format>(
-        &mut self,
-        machine: &mut impl Machine,
-        root: Mfn,
-        address: VirtAddr,
-    ) -> Result<Mfn, BuildError> {
-        let (mut table, mut level) = (root, F::ROOT);
-        while level > Level::L1 {
-            let index = F::index(address, level);
-            let entry = F::decode(machine.read(table, index), level);
-            table = match entry {
-                Ok(Entry::Table(below)) => below,
-                Ok(Entry::Absent) => {
-                    let below = self.new_table(machine)?;
-                    machine.write(table, index, F::table(below));
-                    below
-                }
-                Ok(Entry::Leaf(_)) | Err(_) => return Err(BuildError::BadLayout),
-            };
-            level = level.below().unwrap_or(Level::L1);
-        }
-        Ok(table)
-    }
-
-    fn map<F: Format>(
-        &mut self,
-        machine: &mut impl Machine,
-        root: Mfn,
-        address: VirtAddr,
-        leaf: u64,
-    ) -> Result<(), BuildError> {
-        let table = self.level1::<F>(machine, root, address)?;
-        machine.write(table, F::index(address, Level::L1), leaf);
-        Ok(())
-    }
 }
