@@ -33,6 +33,12 @@ pub fn before_traps(crash: Option<Crash>) {
         }
         Some(Crash::Garbage) => garbage(),
         Some(Crash::BadPc) => bad_pc(),
+        Some(Crash::Block) => {
+            println!("    about to wait for an event that nobody sends");
+            loop {
+                calls::sched_block();
+            }
+        }
         Some(Crash::Panic | Crash::Stack | Crash::Depth) | None => {}
     }
 }

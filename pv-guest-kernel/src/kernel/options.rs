@@ -29,9 +29,11 @@ pub enum Crash {
     Stack,
     /// A trap handler that traps.
     Depth,
+    /// A wait for an event that cannot come.
+    Block,
 }
 
-const CRASHES: [(&str, Crash); 7] = [
+const CRASHES: [(&str, Crash); 8] = [
     ("null", Crash::Null),
     ("spin", Crash::Spin),
     ("garbage", Crash::Garbage),
@@ -39,6 +41,7 @@ const CRASHES: [(&str, Crash); 7] = [
     ("panic", Crash::Panic),
     ("stack", Crash::Stack),
     ("depth", Crash::Depth),
+    ("block", Crash::Block),
 ];
 
 impl Options {
@@ -56,7 +59,7 @@ impl Options {
                     let found = CRASHES.iter().find(|(name, _)| *name == how);
                     let (_, crash) = found.ok_or_else(|| {
                         surprise!(
-                            "`{word}`: crash= takes null spin garbage badpc panic stack depth"
+                            "`{word}`: crash= takes null spin garbage badpc panic stack depth block"
                         )
                     })?;
                     options.crash = Some(*crash);

@@ -1,5 +1,9 @@
 //! `cargo xtask test`: every test there is, on the host and emulated, and one line that counts.
 
+mod boots;
+mod containment;
+mod refused;
+
 use crate::arch::Arch;
 use crate::packages::MayInstall;
 use crate::progress::Progress;
@@ -55,15 +59,18 @@ impl Test {
         let may = MayInstall(!self.no_install);
         let mut count = Count::default();
         if self.arch.is_none() {
-            count += host()?;
+            count += host().unwrap_or_else(|error| {
+                eprintln!("{error:#}");
+                Count::one(false)
+            });
         }
         if !self.host {
             for arch in Arch::chosen(self.arch) {
                 count += suite(arch, may);
-                for demo in DEMOS {
-                    count += boots(arch, demo, may);
-                }
+                count += boots::all(arch, may);
+                count += containment::all(arch, may);
             }
+            count += refused::all(self.arch.unwrap_or_default(), may);
         }
         println!("{count}");
         std::process::exit(i32::from(count.failed > 0));
@@ -136,50 +143,6 @@ fn suite(arch: Arch, may: MayInstall) -> Count {
             Count::one(false)
         }
     }
-}
-
-/// A run of `cargo xtask run` that must end well: what it shows, and its options.
-struct Demo {
-    title: &'static str,
-    options: &'static [&'static str],
-}
-
-/// What is booted on each architecture.
-const DEMOS: &[Demo] = &[
-    Demo { title: "two guests", options: &[] },
-    Demo { title: "two guests, audited", options: &["--debug", "--audit", "20"] },
-    Demo { title: "32 guests", options: &["--guests", "32"] },
-];
-
-/// Boots a demo as its own process, just as a user would.
-fn boots(arch: Arch, demo: &Demo, may: MayInstall) -> Count {
-    let progress = Progress::new(&format!("{}, {arch}", demo.title));
-    let passed = boot(arch, demo, may, &progress);
-    let passed = passed.unwrap_or_else(|error| {
-        progress.line(&format!("{error:#}"));
-        false
-    });
-    progress.done(if passed { "ok" } else { "FAILED" });
-    Count::one(passed)
-}
-
-fn boot(arch: Arch, demo: &Demo, may: MayInstall, progress: &Progress) -> Result<bool> {
-    let own = std::env::current_exe().context("cannot find our own program")?;
-    let mut command = Command::new(own);
-    command.args(["run", "--arch", arch.name(), "--json"]).args(demo.options);
-    if !may.0 {
-        command.arg("--no-install");
-    }
-    progress.at(&process::show(&command));
-    let output =
-        command.output().with_context(|| format!("cannot run `{}`", process::show(&command)))?;
-    if output.status.success() {
-        return Ok(true);
-    }
-    let text = String::from_utf8_lossy(&output.stderr);
-    let last: Vec<&str> = text.lines().rev().take(40).collect();
-    last.iter().rev().for_each(|line| progress.line(line));
-    Ok(false)
 }
 
 #[cfg(test)]
