@@ -59,10 +59,12 @@ impl Test {
         let may = MayInstall(!self.no_install);
         let mut count = Count::default();
         if self.arch.is_none() {
-            count += host().unwrap_or_else(|error| {
-                eprintln!("{error:#}");
-                Count::one(false)
-            });
+            for (title, words) in HOST {
+                count += host(title, words).unwrap_or_else(|error| {
+                    eprintln!("{error:#}");
+                    Count::one(false)
+                });
+            }
         }
         if !self.host {
             for arch in Arch::chosen(self.arch) {
@@ -77,11 +79,15 @@ impl Test {
     }
 }
 
-/// The host's tests: what `cargo test` runs.
-fn host() -> Result<Count> {
-    let progress = Progress::new("tests on the host");
+/// The tests of the host: those of the project, and those of this program.
+const HOST: [(&str, &[&str]); 2] =
+    [("tests on the host", &[]), ("tests of xtask", &["--package", "xtask"])];
+
+/// Tests that `cargo test` runs with these words.
+fn host(title: &str, words: &[&str]) -> Result<Count> {
+    let progress = Progress::new(title);
     let mut command = Command::new(toolchain::cargo());
-    command.current_dir(workspace::root()).args(["test", "--no-fail-fast"]);
+    command.current_dir(workspace::root()).args(["test", "--no-fail-fast"]).args(words);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let line = process::show(&command);
     let mut child = command.spawn().with_context(|| format!("cannot run `{line}`"))?;
