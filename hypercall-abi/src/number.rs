@@ -100,8 +100,39 @@ impl Number {
     ];
 
     /// The call of that number.
+    #[inline]
     pub const fn new(number: u64) -> Option<Number> {
-        if number < Number::COUNT as u64 { Some(Number::ALL[number as usize]) } else { None }
+        match number {
+            0 => Some(Number::AbiQuery),
+            1 => Some(Number::PtCreate),
+            2 => Some(Number::PtPin),
+            3 => Some(Number::PtUnpin),
+            4 => Some(Number::PtSwitch),
+            5 => Some(Number::PteUpdate),
+            6 => Some(Number::TlbFlush),
+            7 => Some(Number::BalloonInflate),
+            8 => Some(Number::BalloonDeflate),
+            9 => Some(Number::GrantShare),
+            10 => Some(Number::GrantRevoke),
+            11 => Some(Number::GrantMap),
+            12 => Some(Number::GrantUnmap),
+            13 => Some(Number::EventAlloc),
+            14 => Some(Number::EventBind),
+            15 => Some(Number::EventSend),
+            16 => Some(Number::EventMask),
+            17 => Some(Number::EventClose),
+            18 => Some(Number::TrapRegister),
+            19 => Some(Number::TrapReturn),
+            20 => Some(Number::SchedYield),
+            21 => Some(Number::SchedBlock),
+            22 => Some(Number::TimerSet),
+            23 => Some(Number::Shutdown),
+            24 => Some(Number::ConsoleWrite),
+            25 => Some(Number::ConsoleRead),
+            26 => Some(Number::DomainQuery),
+            27 => Some(Number::Batch),
+            _ => None,
+        }
     }
 
     /// The call's name, the same everywhere: file, page, test, trace.

@@ -12,7 +12,7 @@ use crate::platform::{Platform, Registers};
 use crate::pt::{Progress, Then, UpdateWork, Walk};
 use crate::state::State;
 use crate::vcpu::Mode;
-use crate::{Outcome, calls, trap};
+use crate::{Outcome, calls};
 use hypercall_abi::{Error, Mfn, Number, Status};
 
 /// Cost of one entry of a batch.
@@ -107,7 +107,6 @@ impl<P: Platform> State<P> {
         if vcpu.mode != Mode::Kernel {
             return Quick::NotMade;
         }
-        let (page, takes_events) = (vcpu.page, vcpu.traps.is_some());
         let number = registers.number();
         self.count_call(slot, number);
         match calls::immediate(self, machine, slot, number, || registers.args()) {
@@ -119,8 +118,8 @@ impl<P: Platform> State<P> {
             None if number == Number::TrapReturn as u64 => {
                 match calls::trap_return::quick(self, machine, slot, registers) {
                     Some(Ok(())) => {
-                        let event_due = takes_events && trap::is_event_due(machine, page);
-                        return if event_due { Quick::ReplacedEventDue } else { Quick::Replaced };
+                        let due = self.is_event_due(machine, slot);
+                        return if due { Quick::ReplacedEventDue } else { Quick::Replaced };
                     }
                     Some(Err(Refusal { error, done })) => {
                         let status = self.refuse(slot, error);
@@ -136,8 +135,8 @@ impl<P: Platform> State<P> {
             None => return self.not_made(slot, number),
         }
         registers.step_over_call();
-        let event_due = takes_events && trap::is_event_due(machine, page);
-        if event_due || registers.pc() >= P::Format::GUEST_END {
+        // The vCPU is looked up again: what is kept over a call costs a register to save.
+        if self.is_event_due(machine, slot) || registers.pc() >= P::Format::GUEST_END {
             Quick::EventDue
         } else {
             Quick::Made

@@ -180,7 +180,7 @@ impl<P: Platform> State<P> {
     pub fn domain(&self, slot: Slot) -> &Domain {
         match &self.domains[slot.index()] {
             Some(domain) => domain,
-            None => unreachable!("no domain in {slot:?}"),
+            None => unreachable!("a slot whose vCPU entered has a domain"),
         }
     }
 
@@ -188,7 +188,7 @@ impl<P: Platform> State<P> {
     pub(crate) fn domain_mut(&mut self, slot: Slot) -> &mut Domain {
         match &mut self.domains[slot.index()] {
             Some(domain) => domain,
-            None => unreachable!("no domain in {slot:?}"),
+            None => unreachable!("a slot whose vCPU entered has a domain"),
         }
     }
 
@@ -197,7 +197,7 @@ impl<P: Platform> State<P> {
     pub fn vcpu(&self, slot: Slot) -> &Vcpu {
         match &self.vcpus[slot.index()] {
             Some(vcpu) => vcpu,
-            None => unreachable!("no vCPU in {slot:?}"),
+            None => unreachable!("a domain that runs has a vCPU"),
         }
     }
 
@@ -205,7 +205,7 @@ impl<P: Platform> State<P> {
     pub(crate) fn vcpu_mut(&mut self, slot: Slot) -> &mut Vcpu {
         match &mut self.vcpus[slot.index()] {
             Some(vcpu) => vcpu,
-            None => unreachable!("no vCPU in {slot:?}"),
+            None => unreachable!("a domain that runs has a vCPU"),
         }
     }
 

@@ -9,9 +9,9 @@ use crate::machine::Machine;
 use crate::platform::{Platform, Registers};
 use crate::state::State;
 use crate::vcpu::Mode;
+use hypercall_abi::Error;
 use hypercall_abi::trap::{Cause, TRAP_FRAMES, TrapFlags, TrapHeader};
 use hypercall_abi::vcpu_page::{EVENTS_MASKED_OFFSET, TRAP_DEPTH_OFFSET, TRAP_FRAMES_OFFSET};
-use hypercall_abi::{Error, Mfn};
 
 /// Word of the vCPU page that masks events.
 pub(crate) const EVENTS_MASKED_WORD: usize = EVENTS_MASKED_OFFSET / 8;
@@ -24,13 +24,16 @@ fn frame_word<R: Registers>(depth: u64) -> usize {
     TRAP_FRAMES_OFFSET / 8 + depth as usize * (HEADER_WORDS + R::WORDS)
 }
 
-/// Whether a vCPU page says that events are pending and not masked.
-#[inline(always)]
-pub(crate) fn is_event_due(machine: &impl Machine, page: Mfn) -> bool {
-    machine.read(page, EVENTS_PENDING_WORD) != 0 && machine.read(page, EVENTS_MASKED_WORD) == 0
-}
-
 impl<P: Platform> State<P> {
+    /// Whether a vCPU takes events, and its page says that some are pending and not masked.
+    #[inline(always)]
+    pub(crate) fn is_event_due(&self, machine: &impl Machine, slot: Slot) -> bool {
+        let vcpu = self.vcpu(slot);
+        vcpu.traps.is_some()
+            && machine.read(vcpu.page, EVENTS_PENDING_WORD) != 0
+            && machine.read(vcpu.page, EVENTS_MASKED_WORD) == 0
+    }
+
     /// Delivers a trap to the kernel of a vCPU. A kernel that cannot take it ends.
     pub(crate) fn deliver_trap<M: Machine>(
         &mut self,
@@ -80,8 +83,7 @@ impl<P: Platform> State<P> {
         slot: Slot,
         registers: &mut P::Registers,
     ) -> Outcome {
-        let vcpu = self.vcpu(slot);
-        if vcpu.traps.is_none() || !is_event_due(machine, vcpu.page) {
+        if !self.is_event_due(machine, slot) {
             return Outcome::Return;
         }
         let event = Trap { cause: Cause::Event, code: 0, address: 0 };
