@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 /// Bytes of memory of a machine, unless something else is asked for.
 pub const DEFAULT_MEMORY: u64 = 512 << 20;
 
+/// Memory of the machine for debug images, whose audit takes time in proportion to it.
+pub const DEBUG_MEMORY: u64 = 128 << 20;
+
 /// Bytes that the hypervisor, its frame table, the firmware and the bundle get of a machine.
 const RESERVE: u64 = 48 << 20;
 

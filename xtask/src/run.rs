@@ -1,7 +1,7 @@
 //! `cargo xtask run`: boots a hypervisor with its guests and watches them to the end.
 
 use crate::arch::Arch;
-use crate::domains::{Plan, Planned, Prepared, Request, Source};
+use crate::domains::{DEBUG_MEMORY, Plan, Planned, Prepared, Request, Source};
 use crate::guest_option::GuestOption;
 use crate::images::{Builder, HYPERVISOR};
 use crate::logs::{Level, Logs};
@@ -32,7 +32,7 @@ pub struct Run {
     /// Domains of our guest kernel (2, or none beside --guest or --manifest).
     #[arg(long, value_name = "N", conflicts_with = "manifest")]
     guests: Option<usize>,
-    /// Memory of the machine (512M).
+    /// Memory of the machine (512M; 128M with --debug, whose audit walks all of it).
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     memory: Option<u64>,
     /// Debug images: assertions, and the audit after what guests do.
@@ -128,8 +128,9 @@ impl Run {
 
     /// The domains that are asked for.
     fn plan(&self) -> Result<Plan> {
+        let memory = self.memory.or(self.debug.then_some(DEBUG_MEMORY));
         if let Some(file) = &self.manifest {
-            return manifest_file::read(file, self.memory);
+            return manifest_file::read(file, memory);
         }
         let built_in = self.guests.unwrap_or(if self.guest.is_empty() { 2 } else { 0 });
         let mut requests: Vec<Request> = self.guest.iter().cloned().map(Request::from).collect();
@@ -137,7 +138,7 @@ impl Run {
         if requests.is_empty() {
             bail!("no guest: ask for at least one with --guests N or --guest PATH");
         }
-        Planned::from_requests(requests, self.memory)
+        Planned::from_requests(requests, memory)
     }
 }
 

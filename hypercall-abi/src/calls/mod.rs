@@ -81,7 +81,8 @@ pub trait Call: Sized {
     fn encode(&self) -> Args;
 }
 
-/// Any call, decoded: the closed type that the hypervisor works with.
+/// Any call, decoded: the closed type for whoever handles calls of every kind, such as traces,
+/// tests and fuzz targets.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[allow(missing_docs, reason = "each variant is the struct of the same name")]
 pub enum Hypercall {
