@@ -244,7 +244,7 @@ mod tests {
             linker: "/usr/bin/ld.lld-22".into(),
             release: "1.96.0".into(),
         };
-        let command = toolchain.cargo("build", Arch::Riscv64, Path::new("/tmp/x"));
+        let command = toolchain.cargo("build", Arch::Riscv64, Path::new("a-folder"));
         let variable = |name: &str| {
             let found = command.get_envs().find(|(key, _)| *key == name);
             found.and_then(|(_, value)| value.map(|value| value.to_string_lossy().into_owned()))

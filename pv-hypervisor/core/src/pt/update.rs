@@ -14,8 +14,8 @@ use crate::machine::Machine;
 use crate::platform::Platform;
 use crate::state::State;
 use hypercall_abi::addr::Level;
-use hypercall_abi::calls::pte_update::{Target, TargetBits, Update};
-use hypercall_abi::{Error, Mfn, VirtAddr};
+use hypercall_abi::calls::pte_update::{TargetBits, Update};
+use hypercall_abi::{Error, Mfn};
 
 /// Cost of an update that walks nothing.
 const UPDATE: u32 = 20;
@@ -175,9 +175,8 @@ impl<P: Platform> State<P> {
         }
     }
 
-    /// One update of a level-1 entry, which needs no walk: `None` for any other. The same
-    /// checks in the same order as [`update_entry`](Self::update_entry), of which it is the part
-    /// that nearly every update is.
+    /// One update of a level-1 entry, which needs no walk and is nearly every one: `None`, with
+    /// nothing changed, for an entry of another level.
     #[inline(always)]
     pub(crate) fn update_leaf<M: Machine>(
         &mut self,
@@ -233,7 +232,8 @@ impl<P: Platform> State<P> {
         (done, Ok(()))
     }
 
-    /// One update: done, or the walk that it needs before or after.
+    /// One update: done, or the walk that it needs before or after. What is left here after
+    /// [`update_leaf`](Self::update_leaf) is an entry that names a table, or did.
     #[inline(never)]
     fn update_entry<M: Machine>(
         &mut self,
@@ -241,16 +241,13 @@ impl<P: Platform> State<P> {
         slot: Slot,
         update: Update,
     ) -> Result<Phase, Error> {
-        let target = update.target.decode()?;
-        let place = self.place(machine, slot, target)?;
-        let entry = P::Format::decode(update.value, place.level).map_err(|_| Error::BadEntry)?;
-        match entry {
-            Entry::Absent => {}
-            Entry::Leaf(leaf) => {
-                let domain = self.domain(slot).id;
-                self.acquire_leaf(machine, slot, domain, leaf)?;
-            }
-            Entry::Table(child) => {
+        if let Some(result) = self.update_leaf(machine, slot, update) {
+            return result.map(|()| Phase::Ready);
+        }
+        let place = self.place(machine, slot, update.target.decode()?)?;
+        match P::Format::decode(update.value, place.level) {
+            Ok(Entry::Absent) => {}
+            Ok(Entry::Table(child)) => {
                 let below = place.level.below().ok_or(Error::BadEntry)?;
                 self.frames.owned(place.table)?.check_reference()?;
                 if let Some(walk) = self.acquire_table(machine, slot, child, below)? {
@@ -258,20 +255,13 @@ impl<P: Platform> State<P> {
                     return Ok(Phase::Promoting { walk, place, value: update.value });
                 }
             }
+            // No format has leaves above level 1.
+            Ok(Entry::Leaf(_)) | Err(_) => return Err(Error::BadEntry),
         }
-        let demotion = self.commit_entry(machine, slot, place, update.value);
-        if let Target::Page { address, flush: true, .. } = target {
-            self.flush_entry(machine, address);
-        }
-        Ok(match demotion {
+        Ok(match self.commit_entry(machine, slot, place, update.value) {
             None => Phase::Ready,
             Some(walk) => Phase::Demoting { walk, next: None, result: Ok(()) },
         })
-    }
-
-    #[inline(always)]
-    fn flush_entry<M: Machine>(&mut self, machine: &mut M, address: VirtAddr) {
-        self.tlb.flush_page(machine, address);
     }
 
     /// Writes the entry, whose references are held, and drops those of the one before it.
