@@ -3,7 +3,7 @@
 use crate::arch::{FloatingPoint, Registers};
 use crate::run::Hypervisor;
 use pv_core::Slot;
-use spin::Mutex;
+use spin::mutex::SpinMutex;
 
 /// State of a vCPU that the processor and the entry code use. Lies still: the processor holds
 /// its address while the vCPU runs.
@@ -14,7 +14,7 @@ pub struct Context {
     /// The stack that an entry goes on with: the processor's, set before the vCPU runs.
     pub host_stack: u64,
     /// Whose vCPU it is.
-    pub hypervisor: &'static Mutex<Hypervisor>,
+    pub hypervisor: &'static SpinMutex<Hypervisor>,
     /// The vCPU's place in the core.
     pub slot: Slot,
     /// Whether its end has been told.

@@ -11,9 +11,11 @@ use crate::{report, say};
 use alloc::boxed::Box;
 use hypercall_abi::DomainId;
 use pv_core::domain::{Life, MAX_DOMAINS};
-use pv_core::{DomainSummary, EndReason, Entry, Next, Outcome, Quick, Slot, State};
+use pv_core::{
+    DomainSummary, EndReason, Entry, Next, Outcome, Quick, QuickEntry, Slot, State, quick_call,
+};
 use pv_wire::RunTotals;
-use spin::Mutex;
+use spin::mutex::SpinMutex;
 
 /// Times in a second that the serial line is looked at while nothing runs.
 const POLLS_PER_SECOND: u64 = 100;
@@ -45,7 +47,7 @@ unsafe impl Send for Hypervisor {}
 /// Runs what was loaded until no domain is left, and switches off.
 pub fn run(loaded: Loaded, machine: Hardware, focus: DomainId, totals: RunTotals) -> ! {
     let observer = Observer::new(&loaded.options);
-    let hypervisor = Box::leak(Box::new(Mutex::new(Hypervisor {
+    let hypervisor = Box::leak(Box::new(SpinMutex::new(Hypervisor {
         state: loaded.state,
         machine,
         observe: observer.is_wanted(),
@@ -56,7 +58,7 @@ pub fn run(loaded: Loaded, machine: Hardware, focus: DomainId, totals: RunTotals
         totals,
         all_well: true,
     })));
-    let hypervisor: &'static Mutex<Hypervisor> = hypervisor;
+    let hypervisor: &'static SpinMutex<Hypervisor> = hypervisor;
     let first = {
         let mut guard = hypervisor.lock();
         for (slot, registers) in loaded.vcpus {
@@ -75,22 +77,22 @@ pub fn run(loaded: Loaded, machine: Hardware, focus: DomainId, totals: RunTotals
     unsafe { arch::enter_guest(first) }
 }
 
-/// What the entry code does after [`on_quick_call`]: 0 in `rest` means to return to the guest.
-#[repr(C)]
-struct QuickResult {
-    context: *mut Context,
-    rest: u64,
-}
+/// What the entry code does after [`on_quick_call`]: the address of the context, with what is
+/// left to do in the bits that its alignment leaves; none means to return to the guest. One
+/// word, as each call's function is called last by the one before, which must return the same.
+#[repr(transparent)]
+struct QuickResult(*mut Context);
 
 /// The call is answered; all registers are to be saved before the return.
-const ANSWERED: u64 = 1;
+const ANSWERED: usize = 1;
 /// The call is still to be made, with all registers saved.
-const UNANSWERED: u64 = 2;
-
+const UNANSWERED: usize = 2;
 /// All registers are new: none is to be saved.
-const REPLACED: u64 = 3;
+const REPLACED: usize = 3;
 /// As [`REPLACED`], and [`on_call`] has the rest to do.
-const REPLACED_ANSWERED: u64 = 4;
+const REPLACED_ANSWERED: usize = 4;
+
+const _: () = assert!(REPLACED_ANSWERED < align_of::<Context>());
 
 /// Called by the entry code: the guest has made a call. Only the registers are saved that a call
 /// reads or that Rust does not preserve.
@@ -101,19 +103,62 @@ const REPLACED_ANSWERED: u64 = 4;
 unsafe extern "C" fn on_quick_call(context: *mut Context) -> QuickResult {
     // SAFETY: contexts are never freed, and nobody else touches one whose vCPU has entered.
     let entered = unsafe { &mut *context };
-    let mut guard = entered.hypervisor.lock();
-    let Hypervisor { state, machine, observe, .. } = &mut *guard;
-    if *observe {
-        return QuickResult { context, rest: UNANSWERED };
+    let mut entered = EnteredGuest::lock(entered);
+    if entered.hypervisor().0.observe {
+        return entered.end(Quick::NotMade);
     }
-    let rest = match state.quick_call(machine, entered.slot, &mut entered.registers) {
-        Quick::Made => 0,
-        Quick::EventDue => ANSWERED,
-        Quick::NotMade => UNANSWERED,
-        Quick::Replaced => REPLACED,
-        Quick::ReplacedEventDue => REPLACED_ANSWERED,
-    };
-    QuickResult { context, rest }
+    quick_call(entered)
+}
+
+/// A vCPU that has made a call, with the lock held: one pointer, so that it is passed on in a
+/// register.
+struct EnteredGuest(&'static mut Context);
+
+impl EnteredGuest {
+    #[inline(always)]
+    fn lock(context: &'static mut Context) -> EnteredGuest {
+        core::mem::forget(context.hypervisor.lock());
+        EnteredGuest(context)
+    }
+
+    /// What the lock guards, and the vCPU's context.
+    #[inline(always)]
+    fn hypervisor(&mut self) -> (&mut Hypervisor, &mut Context) {
+        // SAFETY: the lock is held while this value lives, which is borrowed.
+        (unsafe { &mut *self.0.hypervisor.as_mut_ptr() }, self.0)
+    }
+}
+
+impl Drop for EnteredGuest {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: `lock` took it and forgot the guard.
+        unsafe { self.0.hypervisor.force_unlock() }
+    }
+}
+
+impl QuickEntry<Platform> for EnteredGuest {
+    type Machine = Hardware;
+    type End = QuickResult;
+
+    #[inline(always)]
+    fn parts(&mut self) -> (&mut State<Platform>, &mut Hardware, Slot, &mut arch::Registers) {
+        let (hypervisor, context) = self.hypervisor();
+        let Hypervisor { state, machine, .. } = hypervisor;
+        (state, machine, context.slot, &mut context.registers)
+    }
+
+    #[inline(always)]
+    fn end(mut self, quick: Quick) -> QuickResult {
+        let rest = match quick {
+            Quick::Made => 0,
+            Quick::EventDue => ANSWERED,
+            Quick::NotMade => UNANSWERED,
+            Quick::Replaced => REPLACED,
+            Quick::ReplacedEventDue => REPLACED_ANSWERED,
+        };
+        QuickResult(core::ptr::from_mut(self.hypervisor().1).wrapping_byte_add(rest))
+    }
 }
 
 /// Called by the entry code: the rest of a call, with all registers saved or new. Returns whom to go on
@@ -122,7 +167,7 @@ unsafe extern "C" fn on_quick_call(context: *mut Context) -> QuickResult {
 /// # Safety
 /// As [`on_quick_call`], whose `rest` this is.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn on_call(context: *mut Context, rest: u64) -> *mut Context {
+unsafe extern "C" fn on_call(context: *mut Context, rest: usize) -> *mut Context {
     // SAFETY: as in `on_quick_call`.
     let context = unsafe { &mut *context };
     let mut guard = context.hypervisor.lock();

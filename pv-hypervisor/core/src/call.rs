@@ -6,34 +6,15 @@
 
 use crate::budget::Budget;
 use crate::domain::Slot;
-use crate::format::Format;
 use crate::machine::Machine;
 use crate::platform::{Platform, Registers};
 use crate::pt::{Progress, Then, UpdateWork, Walk};
 use crate::state::State;
-use crate::vcpu::Mode;
 use crate::{Outcome, calls};
-use hypercall_abi::{Error, Mfn, Number, Status};
+use hypercall_abi::{Error, Mfn, Status};
 
 /// Cost of one entry of a batch.
 const BATCH_ENTRY: u32 = 8;
-
-/// What has become of a call that could be answered at once.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Quick {
-    /// It is answered: return to the guest.
-    Made,
-    /// It is answered, but something comes before the return: save all registers and call
-    /// [`State::after_quick_call`].
-    EventDue,
-    /// It is not made: save all registers and call [`State::enter`].
-    NotMade,
-    /// All registers are new: return to the guest with them, and forget those it had.
-    Replaced,
-    /// All registers are new, but something comes before the return: forget those it had and
-    /// call [`State::after_quick_call`].
-    ReplacedEventDue,
-}
 
 /// What a call has come to.
 pub(crate) enum Answer {
@@ -93,77 +74,10 @@ pub(crate) struct BatchCursor {
 }
 
 impl<P: Platform> State<P> {
-    /// A vCPU has executed the instruction that makes calls. Nearly every call is answered
-    /// here, with no register needed but those of the call: an image may save no others before.
-    #[inline(always)]
-    pub fn quick_call<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        slot: Slot,
-        registers: &mut P::Registers,
-    ) -> Quick {
-        let vcpu = self.vcpu_mut(slot);
-        vcpu.called = true;
-        if vcpu.mode != Mode::Kernel {
-            return Quick::NotMade;
-        }
-        let number = registers.number();
-        self.count_call(slot, number);
-        match calls::immediate(self, machine, slot, number, || registers.args()) {
-            Some(Ok(value)) => registers.set_result(Status::SUCCESS, value),
-            Some(Err(error)) => {
-                let status = self.refuse(slot, error);
-                registers.set_result(status, 0);
-            }
-            None if number == Number::TrapReturn as u64 => {
-                match calls::trap_return::quick(self, machine, slot, registers) {
-                    Some(Ok(())) => {
-                        let due = self.is_event_due(machine, slot);
-                        return if due { Quick::ReplacedEventDue } else { Quick::Replaced };
-                    }
-                    Some(Err(Refusal { error, done })) => {
-                        let status = self.refuse(slot, error);
-                        registers.set_result(status, done);
-                    }
-                    None => return self.not_made(slot, number),
-                }
-            }
-            None if number >= Number::COUNT as u64 => {
-                let status = self.refuse(slot, Error::UnknownCall);
-                registers.set_result(status, 0);
-            }
-            None => return self.not_made(slot, number),
-        }
-        registers.step_over_call();
-        // The vCPU is looked up again: what is kept over a call costs a register to save.
-        if self.is_event_due(machine, slot) || registers.pc() >= P::Format::GUEST_END {
-            Quick::EventDue
-        } else {
-            Quick::Made
-        }
-    }
-
-    /// Forgets that a call was counted, which [`enter`](Self::enter) counts anew.
-    fn not_made(&mut self, slot: Slot, number: u64) -> Quick {
-        self.domain_mut(slot).counters.calls[number as usize] -= 1;
-        Quick::NotMade
-    }
-
-    /// What follows a call that [`quick_call`](Self::quick_call) answered with
-    /// [`Quick::EventDue`], once all registers are saved.
-    pub fn after_quick_call<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        slot: Slot,
-        registers: &mut P::Registers,
-    ) -> Outcome {
-        self.before_return(machine, slot, registers, Outcome::Return)
-    }
-
     /// Counts a refusal, and gives its status.
     #[cold]
     #[inline(never)]
-    fn refuse(&mut self, slot: Slot, error: Error) -> Status {
+    pub(crate) fn refuse(&mut self, slot: Slot, error: Error) -> Status {
         self.domain_mut(slot).counters.refusals[error as usize - 1] += 1;
         Status::from(Err(error))
     }
@@ -178,7 +92,7 @@ impl<P: Platform> State<P> {
     ) -> Outcome {
         registers.step_over_call();
         let (number, args) = (registers.number(), registers.args());
-        self.count_call(slot, number);
+        self.vcpu_mut(slot).count_call_of(number);
         let mut budget = Budget::new(self.budget);
         let answer = calls::general(self, machine, slot, registers, number, &args, &mut budget);
         let answer = answer.unwrap_or_else(|error| Answer::Done(Err(error.into())));
@@ -207,13 +121,6 @@ impl<P: Platform> State<P> {
     pub(crate) fn leave_work(&mut self, slot: Slot, work: Work) -> Answer {
         self.vcpu_mut(slot).work = Some(work);
         Answer::More
-    }
-
-    #[inline(always)]
-    fn count_call(&mut self, slot: Slot, number: u64) {
-        if let Some(count) = self.domain_mut(slot).counters.calls.get_mut(number as usize) {
-            *count += 1;
-        }
     }
 
     /// Puts an answer where the guest finds it, and goes on with the batch that the call
@@ -274,7 +181,7 @@ impl<P: Platform> State<P> {
             }
             answer = if budget.spend(BATCH_ENTRY) {
                 let (number, args) = calls::batch::read_entry(machine, arguments, cursor.next);
-                self.count_call(slot, number);
+                self.vcpu_mut(slot).count_call_of(number);
                 let made = if calls::batch::may_contain(number, &args) {
                     calls::general(self, machine, slot, registers, number, &args, budget)
                 } else {

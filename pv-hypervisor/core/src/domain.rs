@@ -144,7 +144,7 @@ pub enum Life {
 /// What a domain has done.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Counters {
-    /// Calls made, by number.
+    /// Calls made, by number; those of a vCPU that exists lie with it.
     pub calls: [u64; Number::COUNT],
     /// Calls refused, by error: index 0 is [`Error::UnknownCall`].
     pub refusals: [u64; Error::ALL.len()],
@@ -167,11 +167,6 @@ impl Counters {
         peak_frames: 0,
         peak_tables: 0,
     };
-
-    /// Calls of every number that were made.
-    pub fn total_calls(&self) -> u64 {
-        self.calls.iter().sum::<u64>() + self.refusals[Error::UnknownCall as usize - 1]
-    }
 
     /// Calls that were refused for any reason.
     pub fn total_refusals(&self) -> u64 {

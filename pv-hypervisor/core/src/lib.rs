@@ -41,6 +41,7 @@ mod machine;
 pub mod model;
 mod platform;
 mod pt;
+mod quick;
 pub mod sched;
 mod state;
 mod teardown;
@@ -48,12 +49,12 @@ pub mod tlb;
 mod trap;
 pub mod vcpu;
 
-pub use call::Quick;
 pub use domain::{DomainSummary, EndReason, Slot, Trap};
 pub use frame::{Region, RegionKind};
 pub use loader::{BuildError, DomainSpec, Image, Segment};
 pub use machine::{FRAME_WORDS, Machine};
 pub use platform::{Platform, Registers, Riscv64Sv39, Riscv64Sv48, ToyPlatform, X86_64};
+pub use quick::{Quick, QuickEntry, quick_call};
 pub use sched::Next;
 pub use state::{Config, ConfigError, State};
 

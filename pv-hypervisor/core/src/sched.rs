@@ -172,9 +172,14 @@ impl<P: Platform> State<P> {
         let Some(domain) = self.domains[slot.index()].as_mut() else { return };
         domain.counters.ticks = domain.counters.ticks.saturating_add(ran);
         let limit = domain.watchdog_ticks;
-        let Some(vcpu) = self.vcpus[slot.index()].as_mut() else { return };
-        vcpu.quiet_ticks = if vcpu.called { 0 } else { vcpu.quiet_ticks.saturating_add(ran) };
-        vcpu.called = false;
+        if self.vcpus[slot.index()].is_none() {
+            return;
+        }
+        let calls = self.total_calls(slot);
+        let vcpu = self.vcpu_mut(slot);
+        let quiet = vcpu.calls_before == calls;
+        vcpu.quiet_ticks = if quiet { vcpu.quiet_ticks.saturating_add(ran) } else { 0 };
+        vcpu.calls_before = calls;
         if limit != 0 && vcpu.quiet_ticks > limit {
             self.end(machine, slot, EndReason::Watchdog);
         }

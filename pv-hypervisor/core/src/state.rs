@@ -1,10 +1,10 @@
 //! The state of the hypervisor, and the ways into it.
 
-use crate::call::Quick;
 use crate::domain::{CONSOLE_INPUT_BYTES, Domain, DomainSummary, EndReason, MAX_DOMAINS, Slot};
 use crate::frame::{FrameTable, Region};
 use crate::machine::Machine;
 use crate::platform::Platform;
+use crate::quick::{Borrowed, Quick, quick_call};
 use crate::sched::Scheduler;
 use crate::tlb::Tlb;
 use crate::vcpu::{Mode, Vcpu};
@@ -116,7 +116,8 @@ impl<P: Platform> State<P> {
     ) -> Outcome {
         let outcome = match entry {
             Entry::Call if self.vcpu(slot).mode == Mode::Kernel => {
-                match self.quick_call(machine, slot, registers) {
+                let entered = Borrowed { state: self, machine, slot, registers };
+                match quick_call(entered) {
                     Quick::NotMade => self.general_call(machine, slot, registers),
                     _ => Outcome::Return,
                 }
@@ -207,6 +208,12 @@ impl<P: Platform> State<P> {
             Some(vcpu) => vcpu,
             None => unreachable!("a domain that runs has a vCPU"),
         }
+    }
+
+    /// Calls that a vCPU has made, those of unknown numbers included.
+    pub(crate) fn total_calls(&self, slot: Slot) -> u64 {
+        let unknown = self.domain(slot).counters.refusals[Error::UnknownCall as usize - 1];
+        self.vcpu(slot).calls.iter().sum::<u64>() + unknown
     }
 
     /// The slot of a running domain that a guest names.

@@ -221,9 +221,11 @@ impl<P: Platform> State<P> {
 
     fn end_registrations(&mut self, slot: Slot) {
         let vcpu = self.vcpu(slot);
-        for frame in [vcpu.page, vcpu.arguments] {
+        let (shared, calls) = ([vcpu.page, vcpu.arguments], vcpu.calls);
+        for frame in shared {
             self.release_hold(frame, Access::ReadWrite);
         }
+        self.domain_mut(slot).counters.calls = calls;
         self.vcpus[slot.index()] = None;
     }
 

@@ -1,7 +1,7 @@
 //! A vCPU: the modes and roots it runs with, the frames it shares, and the call that it is in.
 
 use crate::call::{BatchCursor, Work};
-use hypercall_abi::{Mfn, VirtAddr};
+use hypercall_abi::{Mfn, Number, VirtAddr};
 
 /// Which half of a guest runs. The processor knows no difference: both run unprivileged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -55,12 +55,28 @@ pub struct Vcpu {
     /// What is left of the call that it is in the middle of, and the batch that this stands in.
     pub(crate) work: Option<Work>,
     pub(crate) batch: Option<BatchCursor>,
-    /// Whether it has made a call in this slice, and the ticks for which it has made none.
-    pub(crate) called: bool,
+    /// Calls made, by number.
+    pub(crate) calls: [u64; Number::COUNT],
+    /// Calls that it had made when its last slice ended, and the ticks for which it has made
+    /// none.
+    pub(crate) calls_before: u64,
     pub(crate) quiet_ticks: u64,
 }
 
 impl Vcpu {
+    #[inline(always)]
+    pub(crate) fn count_call(&mut self, number: Number) {
+        let count = &mut self.calls[number as usize];
+        *count = count.wrapping_add(1);
+    }
+
+    /// Counts a call whose number may be none; a refusal counts that.
+    pub(crate) fn count_call_of(&mut self, number: u64) {
+        if let Some(number) = Number::new(number) {
+            self.count_call(number);
+        }
+    }
+
     /// The root that it translates through in its mode.
     #[inline(always)]
     pub fn root(&self) -> Option<Mfn> {

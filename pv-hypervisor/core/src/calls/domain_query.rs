@@ -31,7 +31,7 @@ pub(super) fn run<P: Platform, M: Machine>(
         grants: domain.grants.len() as u64,
         handles: domain.handles.len() as u64,
         ports: domain.ports.len() as u64,
-        calls: domain.counters.total_calls(),
+        calls: state.total_calls(slot),
         refusals: domain.counters.total_refusals(),
         traps: domain.counters.traps,
         target_frames: domain.target_frames,

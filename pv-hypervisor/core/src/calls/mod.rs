@@ -34,7 +34,7 @@ mod pt_create;
 mod pt_pin;
 mod pt_switch;
 mod pt_unpin;
-mod pte_update;
+pub(crate) mod pte_update;
 mod sched_block;
 mod sched_yield;
 mod shutdown;
@@ -43,63 +43,80 @@ mod tlb_flush;
 mod trap_register;
 pub(crate) mod trap_return;
 
-/// A call that is answered at once and touches no register but the two of its answer: decodes
-/// it and makes it. `None` for every other call, and for a number that is none. The arguments
-/// are asked for when the call is known, so that no more than it has are fetched.
+/// Who makes a call that is answered at once.
+pub(crate) trait Immediate<P: Platform, M: Machine> {
+    /// What it makes of the answer.
+    type Answer;
+
+    /// Makes a call, by decoding its arguments and running it.
+    fn made<F>(self, run: F) -> Self::Answer
+    where
+        F: FnOnce(&mut State<P>, &mut M, Slot, &Args) -> Result<u64, Error>;
+
+    /// The call is another one.
+    fn not_immediate(self, number: Number) -> Self::Answer;
+}
+
+/// Makes a call that is always answered at once and touches no register but the two of its
+/// answer.
 #[inline(always)]
-pub(crate) fn immediate<P: Platform, M: Machine>(
-    state: &mut State<P>,
-    machine: &mut M,
-    slot: Slot,
-    number: u64,
-    args: impl Fn() -> Args,
-) -> Option<Result<u64, Error>> {
-    Some(match Number::new(number)? {
-        Number::AbiQuery => AbiQuery::decode(&args()).and_then(|call| abi_query::run(state, &call)),
-        Number::PtCreate => {
-            PtCreate::decode(&args()).and_then(|call| pt_create::run(state, machine, slot, &call))
+pub(crate) fn immediate<P: Platform, M: Machine, I: Immediate<P, M>>(
+    number: Number,
+    by: I,
+) -> I::Answer {
+    match number {
+        Number::AbiQuery => {
+            by.made(|state, _, _, args| abi_query::run(state, &AbiQuery::decode(args)?))
         }
-        Number::TlbFlush => {
-            TlbFlush::decode(&args()).and_then(|call| tlb_flush::run(state, machine, &call))
-        }
-        Number::GrantShare => GrantShare::decode(&args())
-            .and_then(|call| grant_share::run(state, machine, slot, &call)),
-        Number::GrantRevoke => {
-            GrantRevoke::decode(&args()).and_then(|call| grant_revoke::run(state, slot, &call))
-        }
+        Number::PtCreate => by.made(|state, machine, slot, args| {
+            pt_create::run(state, machine, slot, &PtCreate::decode(args)?)
+        }),
+        Number::TlbFlush => by.made(|state, machine, _, args| {
+            tlb_flush::run(state, machine, &TlbFlush::decode(args)?)
+        }),
+        Number::GrantShare => by.made(|state, machine, slot, args| {
+            grant_share::run(state, machine, slot, &GrantShare::decode(args)?)
+        }),
+        Number::GrantRevoke => by.made(|state, _, slot, args| {
+            grant_revoke::run(state, slot, &GrantRevoke::decode(args)?)
+        }),
         Number::GrantMap => {
-            GrantMap::decode(&args()).and_then(|call| grant_map::run(state, slot, &call))
+            by.made(|state, _, slot, args| grant_map::run(state, slot, &GrantMap::decode(args)?))
         }
-        Number::GrantUnmap => GrantUnmap::decode(&args())
-            .and_then(|call| grant_unmap::run(state, machine, slot, &call)),
-        Number::EventAlloc => {
-            EventAlloc::decode(&args()).and_then(|call| event_alloc::run(state, slot, &call))
-        }
-        Number::EventBind => {
-            EventBind::decode(&args()).and_then(|call| event_bind::run(state, machine, slot, &call))
-        }
-        Number::EventSend => {
-            EventSend::decode(&args()).and_then(|call| event_send::run(state, machine, slot, &call))
-        }
-        Number::EventMask => {
-            EventMask::decode(&args()).and_then(|call| event_mask::run(state, machine, slot, &call))
-        }
-        Number::EventClose => EventClose::decode(&args())
-            .and_then(|call| event_close::run(state, machine, slot, &call)),
-        Number::TrapRegister => {
-            TrapRegister::decode(&args()).and_then(|call| trap_register::run(state, slot, &call))
-        }
-        Number::TimerSet => {
-            TimerSet::decode(&args()).and_then(|call| timer_set::run(state, machine, slot, &call))
-        }
-        Number::ConsoleWrite => ConsoleWrite::decode(&args())
-            .and_then(|call| console_write::run(state, machine, slot, &call)),
-        Number::ConsoleRead => ConsoleRead::decode(&args())
-            .and_then(|call| console_read::run(state, machine, slot, &call)),
-        Number::DomainQuery => DomainQuery::decode(&args())
-            .and_then(|call| domain_query::run(state, machine, slot, &call)),
-        Number::PteUpdate => return pte_update::one_leaf(state, machine, slot, args()),
-        Number::PtPin
+        Number::GrantUnmap => by.made(|state, machine, slot, args| {
+            grant_unmap::run(state, machine, slot, &GrantUnmap::decode(args)?)
+        }),
+        Number::EventAlloc => by
+            .made(|state, _, slot, args| event_alloc::run(state, slot, &EventAlloc::decode(args)?)),
+        Number::EventBind => by.made(|state, machine, slot, args| {
+            event_bind::run(state, machine, slot, &EventBind::decode(args)?)
+        }),
+        Number::EventSend => by.made(|state, machine, slot, args| {
+            event_send::run(state, machine, slot, &EventSend::decode(args)?)
+        }),
+        Number::EventMask => by.made(|state, machine, slot, args| {
+            event_mask::run(state, machine, slot, &EventMask::decode(args)?)
+        }),
+        Number::EventClose => by.made(|state, machine, slot, args| {
+            event_close::run(state, machine, slot, &EventClose::decode(args)?)
+        }),
+        Number::TrapRegister => by.made(|state, _, slot, args| {
+            trap_register::run(state, slot, &TrapRegister::decode(args)?)
+        }),
+        Number::TimerSet => by.made(|state, machine, slot, args| {
+            timer_set::run(state, machine, slot, &TimerSet::decode(args)?)
+        }),
+        Number::ConsoleWrite => by.made(|state, machine, slot, args| {
+            console_write::run(state, machine, slot, &ConsoleWrite::decode(args)?)
+        }),
+        Number::ConsoleRead => by.made(|state, machine, slot, args| {
+            console_read::run(state, machine, slot, &ConsoleRead::decode(args)?)
+        }),
+        Number::DomainQuery => by.made(|state, machine, slot, args| {
+            domain_query::run(state, machine, slot, &DomainQuery::decode(args)?)
+        }),
+        Number::PteUpdate
+        | Number::PtPin
         | Number::PtUnpin
         | Number::PtSwitch
         | Number::BalloonInflate
@@ -108,8 +125,32 @@ pub(crate) fn immediate<P: Platform, M: Machine>(
         | Number::SchedYield
         | Number::SchedBlock
         | Number::Shutdown
-        | Number::Batch => return None,
-    })
+        | Number::Batch => by.not_immediate(number),
+    }
+}
+
+/// A call from a batch, or one that is made with all registers saved.
+struct Plain<'a, P: Platform, M> {
+    state: &'a mut State<P>,
+    machine: &'a mut M,
+    slot: Slot,
+    args: &'a Args,
+}
+
+impl<P: Platform, M: Machine> Immediate<P, M> for Plain<'_, P, M> {
+    type Answer = Result<u64, Error>;
+
+    #[inline(always)]
+    fn made<F>(self, run: F) -> Result<u64, Error>
+    where
+        F: FnOnce(&mut State<P>, &mut M, Slot, &Args) -> Result<u64, Error>,
+    {
+        run(self.state, self.machine, self.slot, self.args)
+    }
+
+    fn not_immediate(self, _: Number) -> Result<u64, Error> {
+        Err(Error::UnknownCall)
+    }
 }
 
 /// Any other call: one that may be continued, that changes the registers or leaves the vCPU.
@@ -145,9 +186,6 @@ pub(crate) fn general<P: Platform, M: Machine>(
         Number::SchedBlock => sched_block::run(state, machine, slot, registers),
         Number::Shutdown => shutdown::run(state, machine, slot, &Shutdown::decode(args)?),
         Number::Batch => Answer::Batch(BatchCursor { next: 0, count: Batch::decode(args)?.count }),
-        _ => match immediate(state, machine, slot, number, || *args) {
-            Some(result) => Answer::from(result),
-            None => return Err(Error::UnknownCall),
-        },
+        other => Answer::from(immediate(other, Plain { state, machine, slot, args })),
     })
 }

@@ -17,15 +17,15 @@ use hypercall_abi::Error;
 use hypercall_abi::calls::{Args, Call, PteUpdate};
 
 /// One update of a level-1 entry: nearly every one. `None` when it is not that.
-#[inline(never)]
-pub(super) fn one_leaf<P: Platform, M: Machine>(
+#[inline(always)]
+pub(crate) fn one_leaf<P: Platform, M: Machine>(
     state: &mut State<P>,
     machine: &mut M,
     slot: Slot,
     args: Args,
-) -> Option<Result<u64, Error>> {
+) -> Option<Result<(), Error>> {
     let Ok(PteUpdate::One(update)) = PteUpdate::decode(&args) else { return None };
-    Some(state.update_leaf(machine, slot, update)?.map(|()| 1))
+    state.update_leaf(machine, slot, update)
 }
 
 pub(super) fn run<P: Platform, M: Machine>(

@@ -14,7 +14,7 @@ use hypercall_abi::calls::TrapReturn;
 
 /// A return with at most one update, of a level-1 entry: nearly every one. `None`, with nothing
 /// changed, when it is not that. On success the registers are those of the frame.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn quick<P: Platform, M: Machine>(
     state: &mut State<P>,
     machine: &mut M,

@@ -24,7 +24,7 @@ use alloc::vec::Vec;
 use hypercall_abi::start_info::{
     ARGUMENT_PFN, COMMAND_LINE_BYTES, MAGIC, NAME_BYTES, START_INFO_PFN, StartInfo, VCPU_PAGE_PFN,
 };
-use hypercall_abi::{AbiVersion, Error, Mfn, PAGE_SIZE, Pfn, VirtAddr};
+use hypercall_abi::{AbiVersion, Error, Mfn, Number, PAGE_SIZE, Pfn, VirtAddr};
 use zerocopy::{FromZeros, IntoBytes};
 
 /// A domain to build. What it says has been checked against the ELF file it comes from; the
@@ -229,7 +229,8 @@ impl<P: Platform> State<P> {
             deadline: None,
             work: None,
             batch: None,
-            called: false,
+            calls: [0; Number::COUNT],
+            calls_before: 0,
             quiet_ticks: 0,
         });
         load_image(machine, &p2m, layout, spec.image.segments);

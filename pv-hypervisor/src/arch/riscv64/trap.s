@@ -6,7 +6,8 @@
 .set PC, 248
 .set HOST_STACK, 256            # behind the registers
 .set CALL, 8                    # scause: ecall from U-mode
-.set REPLACED, 3                # answer of on_quick_call, and above: all registers are new
+.set REST, 15                   # bits of the answer of on_quick_call that are no address
+.set REPLACED, 3                # in these bits, and above: all registers are new
 
 # Registers that Rust code may change, all but sp and a0, from or to the registers at \base.
 .macro each_changed do, base
@@ -69,6 +70,7 @@ trap_entry:
     bne t0, t1, 1f
     # The other registers are saved only when the call is not answered at once.
     call on_quick_call
+    andi a1, a0, REST
     bnez a1, 2f
     csrw sscratch, a0
     ld t0, PC(a0)
@@ -78,7 +80,8 @@ trap_entry:
     ld a0, 72(a0)
     sret
 
-2:  li t0, REPLACED
+2:  sub a0, a0, a1
+    li t0, REPLACED
     beq a1, t0, resume
     bltu t0, a1, 3f
     each_preserved sd, a0

@@ -9,7 +9,8 @@
 .set USER_CS, 0x23
 .set CALL, 0x100                # in reserved_vector: `sysretq` may return
 .set HOST_STACK, 192            # behind the registers
-.set REPLACED, 3                # answer of on_quick_call, and above: all registers are new
+.set REST, 15                   # bits of the answer of on_quick_call that are no address
+.set REPLACED, 3                # in these bits, and above: all registers are new
 
 # Offsets in the registers, see hypercall_abi::registers.
 .set R15, 16
@@ -190,7 +191,7 @@ call_entry_\how:
     leaq -SAVED_RSP(%rsp), %rdi
     movq HOST_STACK - SAVED_RSP(%rsp), %rsp
     call on_quick_call
-    testl %edx, %edx
+    testb $REST, %al
     jnz 2f
     # The core has made sure that the address is the guest's: `sysretq` to one that is not
     # canonical faults in ring 0 on some processors (CVE-2012-0217).
@@ -205,7 +206,10 @@ call_entry_\how:
     movq SAVED_RSP(%rax), %rsp
     movq RAX(%rax), %rax
     sysretq
-2:  cmpl $REPLACED, %edx
+2:  movl %eax, %edx
+    andl $REST, %edx
+    subq %rdx, %rax
+    cmpl $REPLACED, %edx
     je resume_\how
     ja 3f
     movq %rbx, RBX(%rax)
