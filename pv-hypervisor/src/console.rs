@@ -2,11 +2,11 @@
 
 use crate::arch;
 use core::fmt;
-use pv_wire::{FRAME_BYTES, Kind, MAX_PAYLOAD, Message, Source};
+use pv_wire::{ENCODE_BYTES, Kind, MAX_PAYLOAD, Message, Source};
 use spin::Mutex;
 
 /// The one buffer in which frames are put together. Who holds it may write to the line.
-static LINE: Mutex<[u8; FRAME_BYTES]> = Mutex::new([0; FRAME_BYTES]);
+static LINE: Mutex<[u8; ENCODE_BYTES]> = Mutex::new([0; ENCODE_BYTES]);
 
 /// Sends bytes, in as many frames as they need. Every frame goes out whole.
 pub fn send(source: Source, kind: Kind, bytes: &[u8]) {

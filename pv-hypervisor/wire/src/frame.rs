@@ -1,6 +1,6 @@
 //! One message as a frame: encoding into the image's buffer, decoding of one frame's body.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// First byte of every frame's content.
 pub const VERSION: u8 = 1;
@@ -9,12 +9,16 @@ pub const VERSION: u8 = 1;
 /// or smaller; every record of this crate is below it.
 pub const MAX_PAYLOAD: usize = 2048;
 
-/// Bytes of a buffer that holds any frame: the payload, at most 8 bytes of header (version,
-/// source, kind, length), one byte of COBS for each 254, and the zeros at both ends.
-pub const FRAME_BYTES: usize = {
-    let content = MAX_PAYLOAD + 8;
-    content + content / 254 + 1 + 2
-};
+/// Bytes of what a frame holds: the payload, and at most 8 bytes of header (version, source,
+/// kind, length).
+const CONTENT_BYTES: usize = MAX_PAYLOAD + 8;
+
+/// Bytes of a frame at most: its content, one byte of COBS for each 254, and the zeros at both
+/// ends.
+pub const FRAME_BYTES: usize = corncobs::max_encoded_len(CONTENT_BYTES) + 1;
+
+/// Bytes of the buffer that [`encode`] works in, for any message.
+pub const ENCODE_BYTES: usize = CONTENT_BYTES + FRAME_BYTES;
 
 /// Who speaks.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -49,7 +53,13 @@ pub struct Message<'a> {
     /// What the bytes are.
     pub kind: Kind,
     /// The bytes, at most [`MAX_PAYLOAD`].
+    #[serde(serialize_with = "as_bytes")]
     pub bytes: &'a [u8],
+}
+
+/// The same encoding as that of a sequence of numbers, but copied at once.
+fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
 }
 
 /// Why a message was not encoded.
@@ -57,7 +67,7 @@ pub struct Message<'a> {
 pub enum EncodeError {
     /// The message carries more than [`MAX_PAYLOAD`] bytes: cut it into pieces.
     TooLong,
-    /// The buffer is too short: [`FRAME_BYTES`] hold any message.
+    /// The buffer is too short: [`ENCODE_BYTES`] are enough for any message.
     BufferTooShort,
 }
 
@@ -68,7 +78,7 @@ impl core::fmt::Display for EncodeError {
                 write!(f, "a message carries at most {MAX_PAYLOAD} bytes: cut it into pieces")
             }
             EncodeError::BufferTooShort => {
-                write!(f, "the buffer is too short for the frame: {FRAME_BYTES} bytes hold any")
+                write!(f, "the buffer is too short for the frame: {ENCODE_BYTES} bytes do for any")
             }
         }
     }
@@ -84,12 +94,16 @@ pub fn encode<'b>(message: &Message<'_>, buffer: &'b mut [u8]) -> Result<&'b [u8
     if message.bytes.len() > MAX_PAYLOAD {
         return Err(EncodeError::TooLong);
     }
-    let (first, rest) = buffer.split_first_mut().ok_or(EncodeError::BufferTooShort)?;
-    *first = 0;
-    let length = postcard::to_slice_cobs(&(VERSION, message), rest)
-        .map_err(|_| EncodeError::BufferTooShort)?
-        .len();
-    Ok(&buffer[..=length])
+    let (content, frame) =
+        buffer.split_at_mut_checked(CONTENT_BYTES).ok_or(EncodeError::BufferTooShort)?;
+    let content = postcard::to_slice(&(VERSION, message), content)
+        .map_err(|_| EncodeError::BufferTooShort)?;
+    if frame.len() <= corncobs::max_encoded_len(content.len()) {
+        return Err(EncodeError::BufferTooShort);
+    }
+    frame[0] = 0;
+    let length = corncobs::encode_buf(content, &mut frame[1..]);
+    Ok(&frame[..=length])
 }
 
 /// Decodes the body of a frame, what lies between its zeros, in place. `None`: it is not

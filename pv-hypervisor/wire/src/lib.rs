@@ -31,7 +31,8 @@ mod trace;
 
 pub use bench::BenchRow;
 pub use frame::{
-    EncodeError, FRAME_BYTES, Kind, MAX_PAYLOAD, Message, Source, VERSION, decode, encode,
+    ENCODE_BYTES, EncodeError, FRAME_BYTES, Kind, MAX_PAYLOAD, Message, Source, VERSION, decode,
+    encode,
 };
 #[cfg(feature = "alloc")]
 pub use report::RunReport;

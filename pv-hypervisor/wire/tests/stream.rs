@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 use pv_wire::{
-    BenchRow, DomainReport, EncodeError, FRAME_BYTES, Item, Kind, MAX_PAYLOAD, Message,
+    BenchRow, DomainReport, ENCODE_BYTES, EncodeError, Item, Kind, MAX_PAYLOAD, Message,
     OwnedMessage, ReportRecord, RunTotals, Source, Splitter, TraceRecord, encode, record,
 };
 
 fn frame(source: u16, kind: Kind, bytes: &[u8]) -> Vec<u8> {
-    let mut buffer = [0xaa; FRAME_BYTES];
+    let mut buffer = [0xaa; ENCODE_BYTES];
     encode(&Message { source: Source(source), kind, bytes }, &mut buffer).expect("fits").to_vec()
 }
 
@@ -61,7 +61,7 @@ fn the_largest_message_fits_and_a_larger_one_is_refused() {
         let stream = frame(u16::MAX, Kind::Text, &bytes);
         assert_eq!(Splitter::new().feed(&stream), [message(u16::MAX, Kind::Text, &bytes)]);
     }
-    let mut buffer = [0; FRAME_BYTES + 100];
+    let mut buffer = [0; ENCODE_BYTES];
     let long = Message { source: Source(1), kind: Kind::Text, bytes: &[7; MAX_PAYLOAD + 1] };
     assert_eq!(encode(&long, &mut buffer), Err(EncodeError::TooLong));
     let short = Message { source: Source(1), kind: Kind::Text, bytes: b"ab" };

@@ -16,11 +16,12 @@ pub(super) fn run<P: Platform, M: Machine>(
     call: &ConsoleWrite,
 ) -> Result<u64, Error> {
     let arguments = state.vcpu(slot).arguments;
-    let mut buffer = [0; MAX_BYTES as usize];
-    let bytes = &mut buffer[..call.length as usize];
-    for (word, chunk) in bytes.chunks_mut(8).enumerate() {
-        chunk.copy_from_slice(&machine.read(arguments, word).to_le_bytes()[..chunk.len()]);
+    let mut bytes = heapless::Vec::<u8, { MAX_BYTES as usize }>::new();
+    for word in 0..call.length.div_ceil(8) as usize {
+        // There is room for as many words as hold the most bytes that a call has.
+        let _ = bytes.extend_from_slice(&machine.read(arguments, word).to_le_bytes());
     }
-    machine.console_write(state.domain(slot).id, call.stream, bytes);
+    bytes.truncate(call.length as usize);
+    machine.console_write(state.domain(slot).id, call.stream, &bytes);
     Ok(0)
 }
