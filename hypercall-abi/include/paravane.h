@@ -35,7 +35,7 @@
 #define PV_PTE_UPDATE_MAX 256ull
 #define PV_BALLOON_INFLATE_MAX 512ull
 #define PV_BALLOON_DEFLATE_MAX 512ull
-#define PV_CONSOLE_WRITE_MAX 1024ull
+#define PV_CONSOLE_WRITE_MAX 512ull
 #define PV_BATCH_MAX 64ull
 #define PV_ROOT_KEEP 0xffffffffffffffffull
 #define PV_ROOT_CLEAR 0xfffffffffffffffeull

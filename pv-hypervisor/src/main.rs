@@ -54,6 +54,8 @@ mod run;
 #[cfg(target_os = "none")]
 mod start;
 #[cfg(target_os = "none")]
+mod stretch;
+#[cfg(target_os = "none")]
 mod uart;
 
 #[cfg(not(target_os = "none"))]

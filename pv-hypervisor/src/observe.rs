@@ -4,6 +4,7 @@
 use crate::arch::{self, Platform, Registers};
 use crate::console;
 use crate::machine::Hardware;
+use crate::stretch::Stretches;
 use alloc::vec::Vec;
 use hypercall_abi::Number;
 use pv_bundle::Options;
@@ -19,6 +20,8 @@ const RECORD_BYTES: usize = 128;
 pub struct Observer {
     /// The call that each vCPU is in, with the counter at its entry; empty without trace.
     open: Vec<Option<TraceRecord>>,
+    /// For how long the hypervisor keeps the processor.
+    pub stretches: Stretches,
     /// Entries between two audits; 0 for none.
     audit_period: u32,
     #[cfg(feature = "audit")]
@@ -35,6 +38,7 @@ impl Observer {
         }
         Observer {
             open,
+            stretches: Stretches::new(options.stretches),
             audit_period,
             #[cfg(feature = "audit")]
             until_audit: audit_period,
@@ -43,7 +47,7 @@ impl Observer {
 
     /// Whether there is anything to do.
     pub fn is_wanted(&self) -> bool {
-        !self.open.is_empty() || self.audit_period != 0
+        !self.open.is_empty() || self.audit_period != 0 || self.stretches.are_wanted()
     }
 
     /// A vCPU has used the instruction that makes calls.

@@ -4,7 +4,8 @@ use crate::console;
 use hypercall_abi::Error;
 use pv_core::DomainSummary;
 use pv_wire::{
-    Counts, DomainReport, EndText, Kind, MAX_PAYLOAD, Name, ReportRecord, RunTotals, Source, record,
+    Counts, DomainReport, EndText, Kind, MAX_PAYLOAD, Name, ReportRecord, RunTotals, Source,
+    Stretch, record,
 };
 
 /// Reports a domain that is gone.
@@ -30,6 +31,11 @@ pub fn domain(summary: &DomainSummary) {
         traps: counters.traps,
         ticks: counters.ticks,
     }));
+}
+
+/// Reports for how long the hypervisor kept the processor.
+pub fn stretch(stretch: Stretch) {
+    send(&ReportRecord::Stretch(stretch));
 }
 
 /// Reports the end of the run.

@@ -7,12 +7,15 @@ use crate::fatal::Shown;
 use crate::loader::Loaded;
 use crate::machine::Hardware;
 use crate::observe::Observer;
+use crate::stretch::What;
 use crate::{report, say};
 use alloc::boxed::Box;
 use hypercall_abi::DomainId;
 use pv_core::domain::{Life, MAX_DOMAINS};
+use pv_core::vcpu::Mode;
 use pv_core::{
-    DomainSummary, EndReason, Entry, Next, Outcome, Quick, QuickEntry, Slot, State, quick_call,
+    DomainSummary, EndReason, Entry, Next, Outcome, Quick, QuickEntry, Registers as _, Slot, State,
+    quick_call,
 };
 use pv_wire::RunTotals;
 use spin::mutex::SpinMutex;
@@ -179,7 +182,7 @@ unsafe extern "C" fn on_call(context: *mut Context, rest: usize) -> *mut Context
     let (slot, registers) = (context.slot, &mut context.registers);
     let outcome = match rest {
         ANSWERED | REPLACED_ANSWERED => state.after_quick_call(machine, slot, registers),
-        _ => state.enter(machine, slot, registers, Entry::Call),
+        _ => state.after_unmade_call(machine, slot, registers),
     };
     match outcome {
         Outcome::Return => context,
@@ -197,9 +200,13 @@ unsafe extern "C" fn on_trap(context: *mut Context) -> *mut Context {
     let context = unsafe { &mut *context };
     let mut guard = context.hypervisor.lock();
     let hypervisor = &mut *guard;
+    if hypervisor.observe {
+        hypervisor.observer.stretches.begin(What::Trap);
+    }
     let entry = match arch::decode_trap(&mut context.registers) {
         Entered::Trap(trap) => Entry::Trap(trap),
         Entered::Interrupt => {
+            hypervisor.observer.stretches.begin(What::Interrupt);
             arch::take_interrupt();
             hypervisor.interrupt();
             Entry::Interrupt
@@ -207,8 +214,11 @@ unsafe extern "C" fn on_trap(context: *mut Context) -> *mut Context {
     };
     let Hypervisor { state, machine, .. } = hypervisor;
     let outcome = state.enter(machine, context.slot, &mut context.registers, entry);
-    if hypervisor.observe && entry != Entry::Interrupt {
-        hypervisor.audit();
+    if hypervisor.observe {
+        if entry != Entry::Interrupt {
+            hypervisor.audit();
+        }
+        hypervisor.observer.stretches.end();
     }
     match outcome {
         Outcome::Return => context,
@@ -221,6 +231,10 @@ impl Hypervisor {
     #[cold]
     #[inline(never)]
     fn observed_call(&mut self, context: &mut Context) -> *mut Context {
+        self.observer.stretches.begin(match self.state.vcpu(context.slot).mode {
+            Mode::Kernel => What::Call(context.registers.number()),
+            Mode::User => What::Trap,
+        });
         self.observer.before_call(&self.state, context.slot, &context.registers);
         let Hypervisor { state, machine, .. } = self;
         let outcome = state.enter(machine, context.slot, &mut context.registers, Entry::Call);
@@ -229,8 +243,14 @@ impl Hypervisor {
         }
         self.audit();
         match outcome {
-            Outcome::Return => context,
-            Outcome::Reschedule => self.leave(context.slot),
+            Outcome::Return => {
+                self.observer.stretches.end();
+                context
+            }
+            Outcome::Reschedule => {
+                self.observer.stretches.goes_on(context.slot);
+                self.leave(context.slot)
+            }
         }
     }
 
@@ -259,12 +279,18 @@ impl Hypervisor {
     /// Finds the vCPU that runs next, and makes the processor its own.
     fn reschedule(&mut self) -> *mut Context {
         loop {
+            if self.observe {
+                self.observer.stretches.begin(What::Schedule);
+            }
             let next = self.state.schedule(&mut self.machine);
             while let Some(summary) = self.state.take_summary() {
                 self.domain_gone(&summary);
             }
             match next {
                 Next::Run(slot) => {
+                    if self.observe {
+                        self.observer.stretches.resumes(slot);
+                    }
                     let context = self.contexts[slot.index()];
                     self.switch_to(context);
                     // SAFETY: every slot that the core runs was loaded with a context, which
@@ -274,7 +300,10 @@ impl Hypervisor {
                     let outcome = state.resume(machine, slot, registers);
                     match outcome {
                         Outcome::Return => {
-                            self.observer.after_call(slot, registers);
+                            if self.observe {
+                                self.observer.after_call(slot, registers);
+                                self.observer.stretches.answered(slot);
+                            }
                             return context;
                         }
                         Outcome::Reschedule => self.tell_if_ended(slot),
@@ -288,7 +317,9 @@ impl Hypervisor {
                 // Nobody types, so that nothing can wake a domain but another and its timer.
                 Next::Idle
                     if self.focus == NOBODY && self.state.end_if_stuck(&mut self.machine) => {}
+                Next::Busy => self.interrupt(),
                 Next::Idle => {
+                    self.observer.stretches.end();
                     let second = self.state.config.ticks_per_second;
                     self.machine.sleep(second / POLLS_PER_SECOND);
                     self.interrupt();
@@ -343,6 +374,8 @@ impl Hypervisor {
 
     /// Nothing is left: the totals, and the switch.
     fn finish(&mut self) -> ! {
+        self.observer.stretches.end();
+        self.observer.stretches.rows().for_each(report::stretch);
         self.totals.frames_after = self.state.frames.unowned();
         self.totals.ticks = arch::now().saturating_sub(self.totals.ticks);
         let complete = self.totals.frames_after == self.totals.frames_before;

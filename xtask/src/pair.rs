@@ -9,7 +9,7 @@ use crate::run::{Prepare, watch};
 use crate::screen::{Look, Screen};
 use crate::{qemu, summary};
 use anyhow::Result;
-use pv_wire::{Item, Kind, Source as Speaker};
+use pv_wire::{Item, Kind, RunReport, Source as Speaker};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -30,15 +30,19 @@ pub struct Pair<'a> {
     pub role: &'static str,
     /// More words for the first domain's command line.
     pub words: &'a str,
+    /// Whether the hypervisor measures for how long it keeps the processor.
+    pub stretches: bool,
     /// Real time that it may take.
     pub limit: Duration,
 }
 
 impl Pair<'_> {
     /// Boots the pair and hands over the bytes that the first domain reports. Returns the
-    /// verdict of the run: its error is one sentence. What the guests print is shown only then.
-    pub fn run(&self, mut report: impl FnMut(&[u8])) -> Result<Result<(), String>> {
-        let plan = self.plan()?;
+    /// hypervisor's report, or why the run is not a good one, in one sentence. What the guests
+    /// print is shown only then.
+    pub fn run(&self, mut report: impl FnMut(&[u8])) -> Result<Result<RunReport, String>> {
+        let mut plan = self.plan()?;
+        plan.options.stretches = self.stretches;
         let prepare = Prepare { arch: self.arch, debug: self.debug, may: self.may, plan: &plan };
         let ready = prepare.prepare()?;
         let mut command = qemu::command(&ready.qemu, self.arch, &ready.boot(&plan));
@@ -68,7 +72,7 @@ impl Pair<'_> {
             kept.iter().for_each(|item| screen.show(item));
             screen.finish();
         }
-        Ok(verdict)
+        Ok(verdict.map(|()| report))
     }
 
     fn plan(&self) -> Result<Plan> {
@@ -102,6 +106,7 @@ mod tests {
             package: "conformance-guest",
             role: "tester",
             words: "filter=pt_pin",
+            stretches: false,
             limit: Duration::from_secs(1),
         };
         let plan = pair.plan().expect("fits");

@@ -4,7 +4,7 @@ use super::{Args, Call};
 use crate::{Error, Number};
 
 /// Bytes that one call writes at most.
-pub const MAX_BYTES: u64 = 1024;
+pub const MAX_BYTES: u64 = 512;
 
 /// A stream of bytes from a domain to its operator.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -96,6 +96,8 @@ pub struct Options {
     pub log: LogLevel,
     /// Whether it sends a trace record for every hypercall.
     pub trace: bool,
+    /// Whether it measures for how long it keeps the processor at a time.
+    pub stretches: bool,
     /// A debug image runs its audit after every so many hypercalls; 0: never.
     pub audit_period: u32,
     /// Seed of the order in which machine frames are given to domains.
@@ -109,6 +111,7 @@ impl Default for Options {
         Options {
             log: LogLevel::Info,
             trace: false,
+            stretches: false,
             audit_period: 1,
             scatter_seed: 0x5061_7261_7661_6e65,
             slice_ms: 10,

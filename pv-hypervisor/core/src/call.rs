@@ -13,9 +13,6 @@ use crate::state::State;
 use crate::{Outcome, calls};
 use hypercall_abi::{Error, Mfn, Status};
 
-/// Cost of one entry of a batch.
-const BATCH_ENTRY: u32 = 8;
-
 /// What a call has come to.
 pub(crate) enum Answer {
     /// It is done: the value, or the error.
@@ -179,8 +176,11 @@ impl<P: Platform> State<P> {
                 registers.set_result(Status::SUCCESS, cursor.count);
                 return Outcome::Return;
             }
-            answer = if budget.spend(BATCH_ENTRY) {
+            answer = if budget.is_spent() {
+                self.leave_work(slot, Work::NextOfBatch)
+            } else {
                 let (number, args) = calls::batch::read_entry(machine, arguments, cursor.next);
+                budget.spend(calls::batch::units(number));
                 self.vcpu_mut(slot).count_call_of(number);
                 let made = if calls::batch::may_contain(number, &args) {
                     calls::general(self, machine, slot, registers, number, &args, budget)
@@ -188,8 +188,6 @@ impl<P: Platform> State<P> {
                     Err(Error::NotInBatch)
                 };
                 made.unwrap_or_else(|error| Answer::Done(Err(error.into())))
-            } else {
-                self.leave_work(slot, Work::NextOfBatch)
             };
         }
     }

@@ -7,13 +7,14 @@
 use crate::Outcome;
 use crate::call::Refusal;
 use crate::calls::{self, Immediate};
-use crate::domain::Slot;
+use crate::domain::{Slot, Trap};
 use crate::format::Format;
 use crate::machine::Machine;
 use crate::platform::{Platform, Registers};
 use crate::state::State;
 use crate::vcpu::Mode;
 use hypercall_abi::calls::Args;
+use hypercall_abi::trap::Cause;
 use hypercall_abi::{Error, Number, Status};
 
 /// What has become of a call that could be answered at once.
@@ -24,7 +25,7 @@ pub enum Quick {
     /// It is answered, but something comes before the return: save all registers and call
     /// [`State::after_quick_call`].
     EventDue,
-    /// It is not made: save all registers and call [`State::enter`].
+    /// It is not made: save all registers and call [`State::after_unmade_call`].
     NotMade,
     /// All registers are new: return to the guest with them, and forget those it had.
     Replaced,
@@ -120,7 +121,7 @@ fn refused<P: Platform, E: QuickEntry<P>>(mut entry: E, refusal: Refusal) -> E::
     answered(entry)
 }
 
-/// The end of a call that is left to [`State::enter`], which counts it anew.
+/// The end of a call that is left to [`State::after_unmade_call`], which counts it anew.
 #[inline(always)]
 fn not_made<P: Platform, E: QuickEntry<P>>(mut entry: E, number: Number) -> E::End {
     let (state, _, slot, _) = entry.parts();
@@ -175,6 +176,24 @@ pub fn quick_call<P: Platform, E: QuickEntry<P>>(mut entry: E) -> E::End {
 }
 
 impl<P: Platform> State<P> {
+    /// What follows a call that [`quick_call`] answered with [`Quick::NotMade`], once all
+    /// registers are saved: the call, or the trap that it is in user mode.
+    pub fn after_unmade_call<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        registers: &mut P::Registers,
+    ) -> Outcome {
+        let outcome = match self.vcpu(slot).mode {
+            Mode::Kernel => self.general_call(machine, slot, registers),
+            Mode::User => {
+                let trap = Trap { cause: Cause::SystemCall, code: 0, address: 0 };
+                self.deliver_trap(machine, slot, registers, trap)
+            }
+        };
+        self.before_return(machine, slot, registers, outcome)
+    }
+
     /// What follows a call that [`quick_call`] answered with [`Quick::EventDue`], once all
     /// registers are saved.
     pub fn after_quick_call<M: Machine>(

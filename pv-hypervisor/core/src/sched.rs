@@ -11,14 +11,14 @@ use alloc::collections::VecDeque;
 use hypercall_abi::trap::{Cause, FaultAccess};
 use hypercall_abi::{Port, VirtAddr};
 
-/// Dirty frames that one pass scrubs while nothing else is to be done.
-const IDLE_SCRUBS: usize = 16;
-
 /// What the processor is to do next.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Next {
     /// Run this vCPU: [`State::resume`] it.
     Run(Slot),
+    /// Nothing is runnable, and a bounded piece of background work was done: look for interrupts
+    /// and ask again.
+    Busy,
     /// Nothing is runnable: wait for an interrupt.
     Idle,
     /// No domain is left, and everything they had has been taken back.
@@ -103,15 +103,12 @@ impl<P: Platform> State<P> {
             None => {
                 self.tlb.load_root(machine, None);
                 if busy {
-                    // Teardown goes on as long as there is nothing better to do.
-                    return self.schedule_while_tearing_down(machine);
-                }
-                if self.domains().next().is_none() {
+                    Next::Busy
+                } else if self.domains().next().is_none() {
                     Next::Finished
+                } else if self.frames.scrub_one(machine, &mut self.tlb) {
+                    Next::Busy
                 } else {
-                    for _ in 0..IDLE_SCRUBS {
-                        self.frames.scrub_one(machine, &mut self.tlb);
-                    }
                     Next::Idle
                 }
             }
@@ -135,17 +132,6 @@ impl<P: Platform> State<P> {
             }
         }
         stuck
-    }
-
-    fn schedule_while_tearing_down<M: Machine>(&mut self, machine: &mut M) -> Next {
-        while self.teardown_step(machine) {
-            let now = machine.now();
-            self.expire_timers(machine, now);
-            if self.scheduler.queue.iter().any(|slot| self.is_runnable(*slot)) {
-                break;
-            }
-        }
-        self.schedule(machine)
     }
 
     fn is_runnable(&self, slot: Slot) -> bool {

@@ -7,12 +7,11 @@ use crate::platform::Platform;
 use crate::quick::{Borrowed, Quick, quick_call};
 use crate::sched::Scheduler;
 use crate::tlb::Tlb;
-use crate::vcpu::{Mode, Vcpu};
+use crate::vcpu::Vcpu;
 use crate::{Entry, Outcome};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
-use hypercall_abi::trap::Cause;
 use hypercall_abi::{DomainId, Error, Features};
 
 /// What the hypervisor is started with.
@@ -115,17 +114,10 @@ impl<P: Platform> State<P> {
         entry: Entry,
     ) -> Outcome {
         let outcome = match entry {
-            Entry::Call if self.vcpu(slot).mode == Mode::Kernel => {
-                let entered = Borrowed { state: self, machine, slot, registers };
-                match quick_call(entered) {
-                    Quick::NotMade => self.general_call(machine, slot, registers),
-                    _ => Outcome::Return,
-                }
-            }
-            Entry::Call => {
-                let trap = crate::Trap { cause: Cause::SystemCall, code: 0, address: 0 };
-                self.deliver_trap(machine, slot, registers, trap)
-            }
+            Entry::Call => match quick_call(Borrowed { state: self, machine, slot, registers }) {
+                Quick::NotMade => return self.after_unmade_call(machine, slot, registers),
+                _ => Outcome::Return,
+            },
             Entry::Trap(trap) => self.deliver_trap(machine, slot, registers, trap),
             Entry::Interrupt => Outcome::Reschedule,
         };

@@ -133,6 +133,7 @@ fn domains_that_all_wait_for_nothing_are_ended() {
     assert_eq!(world.call(1, &deadline), Ok(0));
     world.begin(1, SchedBlock::NUMBER as u64, SchedBlock.encode());
     assert!(!world.state.end_if_stuck(&mut world.machine), "a timer is set");
+    while world.state.schedule(&mut world.machine) == pv_core::Next::Busy {}
     assert_eq!(world.state.schedule(&mut world.machine), pv_core::Next::Idle);
     world.machine.advance(2_000_000);
     let run = world.state.schedule(&mut world.machine);

@@ -18,6 +18,7 @@
 //! | `load_root`, `flush_all`, `flush_page` | what the processor translates by |
 //! | `init_processor` | control registers, traps |
 //! | `init_timer` | starts the clock: ticks in a second |
+//! | `instructions` | instructions executed since some moment, under an emulator that counts them |
 //! | `now`, `set_alarm` | the counter, and an interrupt when it reaches a value |
 //! | `wait_for_interrupt` | sleeps until the alarm |
 //! | `take_interrupt` | acknowledges the interrupt that a guest was left for |
@@ -42,9 +43,9 @@ use x86_64 as current;
 pub use current::{
     ARCHITECTURE, BOOT_MAP_END, DIRECT_MAP, FloatingPoint, IMAGE_OFFSET, Platform, ROOT_LEVEL,
     Registers, call_result, decode_entry, decode_trap, enter_guest, flush_all, flush_page,
-    for_each_device, init_processor, init_timer, leaf_entry, load_root, named_registers, now,
-    own_root, power_off, prepare_context, serial_read, serial_write, set_alarm, set_own_root,
-    table_entry, take_interrupt, wait_for_interrupt,
+    for_each_device, init_processor, init_timer, instructions, leaf_entry, load_root,
+    named_registers, now, own_root, power_off, prepare_context, serial_read, serial_write,
+    set_alarm, set_own_root, table_entry, take_interrupt, wait_for_interrupt,
 };
 
 /// Why a guest was left, other than by a call.

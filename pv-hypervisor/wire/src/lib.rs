@@ -36,7 +36,7 @@ pub use frame::{
 };
 #[cfg(feature = "alloc")]
 pub use report::RunReport;
-pub use report::{Counts, DomainReport, EndText, Name, ReportRecord, RunTotals};
+pub use report::{Counts, DomainReport, EndText, Name, ReportRecord, RunTotals, Stretch};
 #[cfg(feature = "alloc")]
 pub use splitter::{Item, OwnedMessage, Splitter};
 pub use trace::TraceRecord;

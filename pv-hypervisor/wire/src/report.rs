@@ -18,8 +18,19 @@ pub type Counts = heapless::Vec<u64, 64>;
 pub enum ReportRecord {
     /// A domain has gone, with every frame of it.
     Domain(DomainReport),
+    /// For how long the hypervisor kept the processor at a time; sent when that was asked for.
+    Stretch(Stretch),
     /// The run is over and the machine is about to be switched off.
     Run(RunTotals),
+}
+
+/// The longest stretch that the hypervisor ran for one thing without a look at the clock.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Stretch {
+    /// What for: the name of a call, `unknown call`, `trap`, `interrupt` or `schedule`.
+    pub what: Name,
+    /// Instructions.
+    pub instructions: u64,
 }
 
 /// What one domain has done.
@@ -76,6 +87,8 @@ pub struct RunTotals {
 pub struct RunReport {
     /// Domains, in the order in which they ended.
     pub domains: alloc::vec::Vec<DomainReport>,
+    /// Longest stretches, when they were asked for.
+    pub stretches: alloc::vec::Vec<Stretch>,
     /// The totals, when the run came to its end.
     pub totals: Option<RunTotals>,
 }
@@ -86,6 +99,7 @@ impl RunReport {
     pub fn add(&mut self, record: ReportRecord) {
         match record {
             ReportRecord::Domain(domain) => self.domains.push(domain),
+            ReportRecord::Stretch(stretch) => self.stretches.push(stretch),
             ReportRecord::Run(totals) => self.totals = Some(totals),
         }
     }

@@ -2,7 +2,8 @@
 //! for them: under `-icount` a counter counts instructions. Each figure is the median of
 //! several runs, less an empty pair of readings. `cargo xtask bench` boots two of these.
 //!
-//! Command line: `role=bench peer=N`, or `role=peer peer=N` for the domain that gives grants
+//! Command line: `role=bench peer=N`; `role=worst peer=N`, which makes each call at its longest
+//! first; or `role=peer peer=N` for the domain that gives grants
 //! and answers events.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]

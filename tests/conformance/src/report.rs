@@ -2,13 +2,14 @@
 //! before them, one record a call of `console_write` on the report stream.
 
 use crate::outcome::Outcome;
+use hypercall_abi::calls::console_write;
 use serde::{Deserialize, Serialize};
 
 /// First byte of every record.
 pub const VERSION: u8 = 1;
 
-/// Bytes that every record fits.
-pub const MAX_BYTES: usize = 1024;
+/// Bytes that every record fits: what one call writes.
+pub const MAX_BYTES: usize = console_write::MAX_BYTES as usize;
 
 /// One record.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -168,6 +168,7 @@ impl<P: Cpu> Host<P> {
                     self.machine.advance(wait);
                     self.state.alarm(&mut self.machine);
                 }
+                Next::Busy => {}
                 Next::Idle | Next::Finished => return false,
             }
             self.audit();

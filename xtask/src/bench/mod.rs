@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what operations cost, in guest instructions, beside Xen's figures.
 
 mod baseline;
+mod worst_case;
 
 use crate::arch::Arch;
 use crate::packages::MayInstall;
@@ -29,6 +30,9 @@ pub struct Bench {
     /// Fail when a figure is above what is to be reached.
     #[arg(long)]
     check: bool,
+    /// For each call, the longest stretch that the hypervisor keeps the processor, instead.
+    #[arg(long)]
+    worst_case: bool,
     /// Install nothing; say what is missing instead.
     #[arg(long)]
     no_install: bool,
@@ -37,10 +41,14 @@ pub struct Bench {
 impl Bench {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
+        let may = MayInstall(!self.no_install);
+        if self.worst_case {
+            return worst_case::run(self.arch, self.json, self.check, may);
+        }
         let mut missed = Vec::new();
         let mut all = Vec::new();
         for arch in Arch::chosen(self.arch) {
-            let rows = measure(arch, MayInstall(!self.no_install))?;
+            let rows = measure(arch, may)?;
             missed.extend(
                 rows.iter()
                     .filter(|row| row.missed())
@@ -105,6 +113,7 @@ fn measure(arch: Arch, may: MayInstall) -> Result<Vec<Row>> {
         package: "bench-guest",
         role: "bench",
         words: "",
+        stretches: false,
         limit: LIMIT,
     };
     let mut rows = Vec::new();

@@ -11,7 +11,7 @@ use crate::state::State;
 use hypercall_abi::Error;
 
 /// Cost of one frame, its scrubbing included.
-const FRAME: u32 = 96;
+const FRAME: u32 = 190;
 
 pub(crate) fn go_on<P: Platform, M: Machine>(
     state: &mut State<P>,

@@ -12,7 +12,7 @@ use crate::state::State;
 use hypercall_abi::{Error, Mfn};
 
 /// Cost of one frame.
-const FRAME: u32 = 8;
+const FRAME: u32 = 9;
 
 pub(crate) fn go_on<P: Platform, M: Machine>(
     state: &mut State<P>,

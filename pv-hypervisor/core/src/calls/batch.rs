@@ -33,6 +33,18 @@ pub(crate) fn write_result(
     machine.write(arguments, base + 1, value);
 }
 
+/// Cost of a call in a batch, what it walks apart: tables that are full may be searched or moved.
+pub(crate) fn units(number: u64) -> u32 {
+    match Number::new(number) {
+        Some(Number::PtCreate | Number::GrantMap) => 480,
+        Some(Number::GrantUnmap) => 220,
+        Some(Number::GrantShare | Number::EventAlloc | Number::EventBind) => 180,
+        Some(Number::PteUpdate) => 120,
+        Some(Number::PtPin | Number::PtUnpin | Number::PtSwitch) => 60,
+        _ => 30,
+    }
+}
+
 /// Whether a call may stand in a batch: it neither uses the argument frame, where the batch
 /// lies, nor leaves the vCPU's context. An unknown number may: it gets its own error.
 pub(crate) fn may_contain(number: u64, args: &Args) -> bool {

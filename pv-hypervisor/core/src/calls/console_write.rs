@@ -7,6 +7,10 @@ use crate::state::State;
 use hypercall_abi::Error;
 use hypercall_abi::calls::ConsoleWrite;
 use hypercall_abi::calls::console_write::MAX_BYTES;
+use zerocopy::IntoBytes;
+
+/// Words of a short text.
+const SHORT_WORDS: usize = 16;
 
 #[inline(never)]
 pub(super) fn run<P: Platform, M: Machine>(
@@ -15,13 +19,24 @@ pub(super) fn run<P: Platform, M: Machine>(
     slot: Slot,
     call: &ConsoleWrite,
 ) -> Result<u64, Error> {
-    let arguments = state.vcpu(slot).arguments;
-    let mut bytes = heapless::Vec::<u8, { MAX_BYTES as usize }>::new();
-    for word in 0..call.length.div_ceil(8) as usize {
-        // There is room for as many words as hold the most bytes that a call has.
-        let _ = bytes.extend_from_slice(&machine.read(arguments, word).to_le_bytes());
+    // Most texts are short: a large buffer would cost more to clear than they cost to send.
+    if call.length <= SHORT_WORDS as u64 * 8 {
+        send::<P, M, SHORT_WORDS>(state, machine, slot, call);
+    } else {
+        send::<P, M, { MAX_BYTES as usize / 8 }>(state, machine, slot, call);
     }
-    bytes.truncate(call.length as usize);
-    machine.console_write(state.domain(slot).id, call.stream, &bytes);
     Ok(0)
+}
+
+fn send<P: Platform, M: Machine, const WORDS: usize>(
+    state: &State<P>,
+    machine: &mut M,
+    slot: Slot,
+    call: &ConsoleWrite,
+) {
+    let mut buffer = [0u64; WORDS];
+    let words = &mut buffer[..call.length.div_ceil(8) as usize];
+    machine.read_block(state.vcpu(slot).arguments, 0, words);
+    let bytes = &buffer.as_bytes()[..call.length as usize];
+    machine.console_write(state.domain(slot).id, call.stream, bytes);
 }

@@ -38,14 +38,14 @@ pub(super) fn run<P: Platform, M: Machine>(
 ) -> Answer {
     let work = match *call {
         PteUpdate::One(update) => UpdateWork::new(Source::One(update), 0, 1, Then::Return),
-        PteUpdate::Many(count) => match state.update_leaves(machine, slot, count, budget) {
-            (done, Err(error)) => return Answer::Done(Err(Refusal { error, done })),
-            (done, Ok(())) if done == count => return Answer::from(Ok(done)),
-            (done, Ok(())) => {
-                let arguments = state.vcpu(slot).arguments;
-                UpdateWork::new(Source::Arguments(arguments), done, count, Then::Return)
+        PteUpdate::Many(count) => {
+            let source = Source::Arguments(state.vcpu(slot).arguments);
+            match state.update_leaves(machine, slot, source, 0..count, budget) {
+                (done, Err(error)) => return Answer::Done(Err(Refusal { error, done })),
+                (done, Ok(())) if done == count => return Answer::from(Ok(done)),
+                (done, Ok(())) => UpdateWork::new(source, done, count, Then::Return),
             }
-        },
+        }
     };
     state.work(machine, slot, registers, Work::Update(work), budget)
 }

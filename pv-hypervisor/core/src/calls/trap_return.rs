@@ -43,12 +43,11 @@ pub(super) fn run<P: Platform, M: Machine>(
     call: &TrapReturn,
     budget: &mut Budget,
 ) -> Answer {
-    match state.update_leaves(machine, slot, call.count, budget) {
+    let source = Source::Arguments(state.vcpu(slot).arguments);
+    match state.update_leaves(machine, slot, source, 0..call.count, budget) {
         (done, Err(error)) => Answer::Done(Err(Refusal { error, done })),
         (done, Ok(())) if done == call.count => state.leave_trap(machine, slot, registers, done),
         (done, Ok(())) => {
-            let arguments = state.vcpu(slot).arguments;
-            let source = Source::Arguments(arguments);
             let work = UpdateWork::new(source, done, call.count, Then::TrapReturn);
             state.work(machine, slot, registers, Work::Update(work), budget)
         }

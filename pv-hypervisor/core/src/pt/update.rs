@@ -17,8 +17,9 @@ use hypercall_abi::addr::Level;
 use hypercall_abi::calls::pte_update::{TargetBits, Update};
 use hypercall_abi::{Error, Mfn};
 
-/// Cost of an update that walks nothing.
-const UPDATE: u32 = 20;
+/// Cost of an update of a level-1 entry, and of any other, what it walks apart.
+const LEAF: u32 = 21;
+const UPDATE: u32 = 120;
 
 /// A list of updates that may be in the middle of one.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -126,6 +127,15 @@ impl<P: Platform> State<P> {
         loop {
             match &mut work.phase {
                 Phase::Ready => {
+                    if let Source::Arguments(_) = work.source {
+                        let (source, from) = (work.source, work.done);
+                        let (done, result) =
+                            self.update_leaves(machine, slot, source, from..work.count, budget);
+                        work.done = done;
+                        if let Err(error) = result {
+                            return Progress::Done(Err(error));
+                        }
+                    }
                     if work.done == work.count {
                         return Progress::Done(Ok(()));
                     }
@@ -210,19 +220,19 @@ impl<P: Platform> State<P> {
         Some(Ok(()))
     }
 
-    /// Updates of level-1 entries from the argument frame: how many were made, and the refusal
-    /// that ended them. Fewer than `count` without one: the next wants a walk or a new budget.
-    #[inline(always)]
+    /// Updates of level-1 entries, those in the range: up to which they were made, and the
+    /// refusal that ended them. Not all without one: the next wants a walk or a new budget.
+    #[inline(never)]
     pub(crate) fn update_leaves<M: Machine>(
         &mut self,
         machine: &mut M,
         slot: Slot,
-        count: u64,
+        source: Source,
+        range: core::ops::Range<u64>,
         budget: &mut Budget,
     ) -> (u64, Result<(), Error>) {
-        let source = Source::Arguments(self.vcpu(slot).arguments);
-        let mut done = 0;
-        while done < count && budget.spend(UPDATE) {
+        let mut done = range.start;
+        while done < range.end && budget.spend(LEAF) {
             match self.update_leaf(machine, slot, source.fetch(machine, done)) {
                 Some(Ok(())) => done += 1,
                 Some(Err(error)) => return (done, Err(error)),

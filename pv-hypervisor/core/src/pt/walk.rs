@@ -25,9 +25,10 @@ const MAX_DEPTH: usize = 4;
 /// Entries that are looked at together: most tables are mostly empty.
 const RUN: usize = 8;
 
-/// Cost of a run of empty entries, and of one entry.
-const EMPTY_RUN: u32 = 4;
-const FULL_ENTRY: u32 = 8;
+/// Cost of a run of empty entries, of one entry, and of one that names a table to be walked.
+const EMPTY_RUN: u32 = 5;
+const FULL_ENTRY: u32 = 9;
+const TABLE: u32 = 60;
 
 /// A walk that may be in the middle of a tree.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -148,6 +149,8 @@ impl<P: Platform> State<P> {
             match end {
                 StepEnd::OutOfBudget => return Progress::More,
                 StepEnd::Descend(child) => {
+                    // What it costs counts against what comes after it: it is done already.
+                    budget.spend(TABLE);
                     // The levels bound the depth: each step is one level lower.
                     let _ = walk.steps.push(child);
                 }

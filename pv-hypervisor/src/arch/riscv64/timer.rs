@@ -68,6 +68,11 @@ pub fn now() -> u64 {
     read!("time")
 }
 
+/// Instructions executed so far.
+pub fn instructions() -> u64 {
+    read!("instret")
+}
+
 /// One interrupt when the counter reaches `deadline`; `u64::MAX` for none.
 pub fn set_alarm(deadline: u64) {
     if deadline == u64::MAX {

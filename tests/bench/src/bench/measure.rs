@@ -257,8 +257,8 @@ impl Bench {
     }
 
     /// As [`chain`](Self::chain), with the tables that are there already: each is one of the
-    /// pages that were taken last.
-    pub fn reach(&mut self, root: Mfn, address: VirtAddr) {
+    /// pages that were taken last. Returns the level-1 table.
+    pub fn reach(&mut self, root: Mfn, address: VirtAddr) -> Mfn {
         let (mut level, mut table) = (self.entries.root_level(), root);
         while let Some(below) = level.below() {
             let index = self.entries.index(address, level);
@@ -272,6 +272,7 @@ impl Bench {
             };
             level = below;
         }
+        table
     }
 
     /// The page that a frame backs.

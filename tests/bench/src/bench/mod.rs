@@ -8,6 +8,7 @@ mod paging;
 mod peer;
 mod sharing;
 mod traps;
+mod worst;
 
 use hypercall_abi::{DomainId, start_info::StartInfo};
 use measure::Bench;
@@ -15,11 +16,11 @@ use measure::Bench;
 pv_guest::entry!(main);
 
 fn main(info: &'static StartInfo) -> Result<(), &'static str> {
-    let mut is_peer = false;
+    let (mut is_peer, mut is_worst) = (false, false);
     let mut other = None;
     for word in info.command_line().split_ascii_whitespace() {
         match word.split_once('=') {
-            Some(("role", role)) => is_peer = role == "peer",
+            Some(("role", role)) => (is_peer, is_worst) = (role == "peer", role == "worst"),
             Some(("peer", number)) => other = number.parse().ok().map(DomainId),
             _ => return Err("the command line has an unknown word"),
         }
@@ -36,6 +37,9 @@ fn main(info: &'static StartInfo) -> Result<(), &'static str> {
         (false, _) => {}
     }
     let met = other.map(|other| sharing::meet(&mut bench, other));
+    if is_worst {
+        worst::calls(&mut bench, met);
+    }
     calls::rows(&mut bench);
     paging::rows(&mut bench);
     traps::rows(&mut bench);

@@ -9,8 +9,8 @@ use hypercall_abi::{
     calls::{EventAlloc, EventSend, GrantShare, SchedYield, grant_share::Access},
 };
 
-/// Pages that the peer grants: one to talk in, and those that are mapped.
-pub const GRANTS: usize = 33;
+/// Pages that the peer grants: one to talk in, and those that are mapped. Its quota is 256.
+pub const GRANTS: usize = 250;
 
 /// The peer sleeps, and answers each event with one.
 pub const ECHO: u64 = 0;

@@ -35,7 +35,8 @@ pub struct Met {
 }
 
 impl Met {
-    fn map(&self, index: usize) -> GrantMap {
+    /// The call that maps a grant of the peer's.
+    pub fn map(&self, index: usize) -> GrantMap {
         let grant = GrantRef(self.first + index as u32);
         GrantMap { domain: self.peer, grant, access: Access::ReadWrite }
     }
