@@ -62,8 +62,8 @@ fn each_call_has_its_registers() {
     registers(SchedBlock, 21, [0; 6]);
     registers(TimerSet { deadline: u64::MAX }, 22, [u64::MAX, 0, 0, 0, 0, 0]);
     registers(Shutdown { reason: ShutdownReason::Crash }, 23, [1, 0, 0, 0, 0, 0]);
-    let write = ConsoleWrite { stream: Stream::Report, length: 1024 };
-    registers(write, 24, [2, 1024, 0, 0, 0, 0]);
+    let write = ConsoleWrite { stream: Stream::Report, length: 512 };
+    registers(write, 24, [2, 512, 0, 0, 0, 0]);
     registers(ConsoleRead { capacity: 4096 }, 25, [4096, 0, 0, 0, 0, 0]);
     registers(DomainQuery { domain }, 26, [9, 0, 0, 0, 0, 0]);
     registers(Batch { count: 64 }, 27, [64, 0, 0, 0, 0, 0]);
