@@ -7,7 +7,7 @@
 
 use crate::domain::Slot;
 use crate::format::{Entry, Format};
-use crate::frame::{Frame, Type};
+use crate::frame::{Frame, Hold, Type};
 use crate::machine::{FRAME_WORDS, Machine};
 use crate::platform::Platform;
 use crate::state::State;
@@ -202,7 +202,43 @@ impl<F: Format> ModelMachine<F> {
     }
 }
 
+/// A state of a frame that calls alone do not bring about on a small machine, for tests of the
+/// checks that guard against it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Pretence {
+    /// So many references more than anything holds.
+    References(u32),
+    /// A page table that another vCPU is in the middle of validating.
+    UnderWay,
+}
+
 impl<P: Platform> State<P> {
+    /// Makes an owned frame look as it is not.
+    ///
+    /// # Panics
+    /// When no domain owns the frame, or its count would wrap.
+    pub fn pretend(&mut self, frame: Mfn, pretence: Pretence) {
+        let owned = self.frames.held(frame);
+        match pretence {
+            Pretence::References(more) => {
+                owned.references = owned.references.checked_add(more).expect("counts do not wrap");
+            }
+            Pretence::UnderWay => {
+                assert_eq!(owned.hold, Hold::Pinned, "the table is one that is pinned");
+                owned.hold = Hold::Promoting;
+            }
+        }
+    }
+
+    /// Takes a pretence back.
+    pub fn confess(&mut self, frame: Mfn, pretence: Pretence) {
+        let owned = self.frames.held(frame);
+        match pretence {
+            Pretence::References(more) => owned.references -= more,
+            Pretence::UnderWay => owned.hold = Hold::Pinned,
+        }
+    }
+
     /// Gives the processor to a vCPU, whose turn the scheduler then believes it is.
     ///
     /// # Panics

@@ -50,13 +50,13 @@ pub struct Trapped {
     pub address: u64,
 }
 
-/// Where the suite runs.
+/// A state of a frame that the calls of a small domain with one vCPU do not bring about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
-    /// On pv-core's model of a machine: each test has fresh domains, which it may destroy.
-    Model,
-    /// In a guest under the booted hypervisor.
-    Guest,
+pub enum Pretence {
+    /// So many references are held that only this many more may be.
+    Room(u32),
+    /// It is a pinned table, and a call of another vCPU is in the middle of validating it.
+    UnderWay,
 }
 
 /// Whoever executes a test's calls: pv-core on a model of a machine, or a real guest.
@@ -66,9 +66,6 @@ pub enum Place {
 /// [`take_event`](Self::take_event)) and returns. A test starts with `events_masked` 1 on
 /// both sides.
 pub trait Caller {
-    /// Where this is.
-    fn place(&self) -> Place;
-
     /// Whether there is a peer to speak for.
     fn has_peer(&self) -> bool;
 
@@ -120,6 +117,10 @@ pub trait Caller {
 
     /// A frame that is the hypervisor's own.
     fn hypervisor_frame(&self) -> Mfn;
+
+    /// Makes the hypervisor believe something of a frame that a domain owns; `None`: no longer.
+    /// `false`: cannot be done here.
+    fn pretend(&mut self, frame: Mfn, pretence: Option<Pretence>) -> bool;
 
     /// The counter that deadlines are measured by.
     fn now(&mut self) -> u64;

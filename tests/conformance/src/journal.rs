@@ -38,6 +38,8 @@ pub enum Undo {
     StopTimer,
     /// Write a word of a page.
     Word(Pfn, u16, u64),
+    /// Let the hypervisor see the frame as it is.
+    Confess(Mfn),
 }
 
 /// The list.

@@ -26,7 +26,7 @@ mod test;
 pub mod traps;
 mod undo;
 
-pub use caller::{Caller, OWN, PEER, Side, Touch, Trapped};
+pub use caller::{Caller, OWN, PEER, Pretence, Side, Touch, Trapped};
 pub use entries::{Entries, Permit};
 pub use outcome::{Check, Message, Outcome, Stop, check, equal};
 pub use registry::TestCase;

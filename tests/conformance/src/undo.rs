@@ -53,6 +53,7 @@ impl Test<'_> {
             Undo::Unmask(port) => drop(self.call(side, &EventMask { port, masked: false })),
             Undo::StopTimer => drop(self.call(side, &TimerSet { deadline: u64::MAX })),
             Undo::Word(page, word, value) => self.caller.write(side, page, word.into(), value),
+            Undo::Confess(frame) => drop(self.caller.pretend(frame, None)),
         }
         Ok(())
     }

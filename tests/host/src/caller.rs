@@ -1,6 +1,6 @@
 //! [`Host`] as a [`Caller`].
 
-use conformance::{Caller, Message, Side, Touch, Trapped, caller::Place, entries::Entries};
+use conformance::{Caller, Message, Pretence, Side, Touch, Trapped, entries::Entries};
 use hypercall_abi::{
     Mfn, Pfn, Status, VirtAddr,
     addr::Level,
@@ -8,7 +8,12 @@ use hypercall_abi::{
     pte,
     trap::{Cause, FaultAccess},
 };
-use pv_core::{Machine, Trap, format::Format, model::Access};
+use pv_core::{
+    Machine, Trap,
+    format::Format,
+    frame::{COUNT_MAX, Frame},
+    model::{self, Access},
+};
 use std::ops::Range;
 
 use crate::{
@@ -83,10 +88,6 @@ impl<P: Cpu> Host<P> {
 }
 
 impl<P: Cpu> Caller for Host<P> {
-    fn place(&self) -> Place {
-        Place::Model
-    }
-
     fn has_peer(&self) -> bool {
         self.lives(Side::Peer)
     }
@@ -155,6 +156,23 @@ impl<P: Cpu> Caller for Host<P> {
 
     fn hypervisor_frame(&self) -> Mfn {
         HYPERVISOR_FRAME
+    }
+
+    fn pretend(&mut self, frame: Mfn, pretence: Option<Pretence>) -> bool {
+        if let Some((frame, pretence)) = self.pretended.take() {
+            self.state.confess(frame, pretence);
+        }
+        let Some(pretence) = pretence else { return true };
+        let pretence = match pretence {
+            Pretence::Room(room) => {
+                let Ok(Frame::Owned(owned)) = self.state.frames.get(frame) else { return false };
+                model::Pretence::References(COUNT_MAX - room - owned.references)
+            }
+            Pretence::UnderWay => model::Pretence::UnderWay,
+        };
+        self.state.pretend(frame, pretence);
+        self.pretended = Some((frame, pretence));
+        true
     }
 
     fn now(&mut self) -> u64 {

@@ -2,7 +2,7 @@
 
 use conformance::{Message, Side};
 use hypercall_abi::{
-    Status, VirtAddr,
+    Mfn, Status, VirtAddr,
     calls::{Args, Call, TrapRegister, TrapReturn},
     start_info::VCPU_PAGE_PFN,
     trap::{Cause, CauseBits},
@@ -11,7 +11,11 @@ use hypercall_abi::{
         TRAP_FRAMES_OFFSET,
     },
 };
-use pv_core::{Entry, Machine, Next, Outcome, Registers, State, Trap, audit, model::ModelMachine};
+use pv_core::{
+    Entry, Machine, Next, Outcome, Registers, State, Trap, audit,
+    frame::{COUNT_MAX, Frame},
+    model::{ModelMachine, Pretence},
+};
 
 use crate::{
     cpu::Cpu,
@@ -26,6 +30,8 @@ pub struct Host<P: Cpu> {
     pub(crate) state: State<P>,
     pub(crate) machine: ModelMachine<P::Format>,
     pub(crate) domains: [Domain<P>; 2],
+    /// What the core is made to believe, and of which frame. The audit sees the truth.
+    pub(crate) pretended: Option<(Mfn, Pretence)>,
     pub(crate) complaint: Option<Message>,
 }
 
@@ -43,7 +49,8 @@ impl<P: Cpu> Host<P> {
         let (mut state, mut machine) = world::machine::<P>();
         let own = world::domain(&mut state, &mut machine, world::LIMITS[0]);
         let peer = world::domain(&mut state, &mut machine, world::LIMITS[1]);
-        let mut host = Host { state, machine, domains: [own, peer], complaint: None };
+        let mut host =
+            Host { state, machine, domains: [own, peer], pretended: None, complaint: None };
         let entry = TrapRegister { entry: VirtAddr(TRAP_ENTRY), stack: VirtAddr(TRAP_STACK) };
         for side in [Side::Own, Side::Peer] {
             let (status, _) = host.make_call(side, TrapRegister::NUMBER as u64, &entry.encode());
@@ -59,11 +66,23 @@ impl<P: Cpu> Host<P> {
     }
 
     fn audit(&mut self) {
+        if let Some((frame, pretence)) = self.pretended {
+            if let Ok(Frame::Owned(owned)) = self.state.frames.get(frame)
+                && owned.references > COUNT_MAX
+            {
+                let references = owned.references;
+                self.complain(format_args!("I6: {references} references to frame {:#x}", frame.0));
+            }
+            self.state.confess(frame, pretence);
+        }
         if let Err(violation) = audit::audit(&self.state, &self.machine) {
             self.complain(format_args!("{violation}"));
         }
         if let Err((frame, what)) = self.machine.audit_translations(&self.state) {
             self.complain(format_args!("I16 does not hold: frame {:#x} is {what}", frame.0));
+        }
+        if let Some((frame, pretence)) = self.pretended {
+            self.state.pretend(frame, pretence);
         }
     }
 

@@ -66,7 +66,13 @@ fn check<P: Platform>(state: &State<P>, slot: Slot, call: &PtSwitch) -> Result<(
             check_root(state, slot, root)?;
         }
     }
-    Ok(())
+    // Checked one by one, the last reference that fits would be taken twice.
+    match (call.kernel_root, call.user_root) {
+        (RootChange::Set(kernel), RootChange::Set(user)) if kernel == user => {
+            state.frames.owned(kernel)?.check_two_references()
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_root<P: Platform>(state: &State<P>, slot: Slot, root: Mfn) -> Result<(), Error> {

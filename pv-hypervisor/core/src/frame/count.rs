@@ -28,6 +28,11 @@ impl Owned {
         if self.references < COUNT_MAX { Ok(()) } else { Err(Error::CountOverflow) }
     }
 
+    /// Whether two more references fit.
+    pub(crate) fn check_two_references(&self) -> Result<(), Error> {
+        if self.references < COUNT_MAX - 1 { Ok(()) } else { Err(Error::CountOverflow) }
+    }
+
     /// Adds a reference; [`check_reference`](Self::check_reference) has passed.
     #[inline(always)]
     pub(crate) fn add_reference(&mut self) {

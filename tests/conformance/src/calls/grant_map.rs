@@ -1,7 +1,7 @@
 //! Tests of `grant_map`.
 
 use crate::{
-    Check, OWN, PEER, Permit, Stop, Test, Touch, caller::Place, check, equal, registry::tests,
+    Check, OWN, PEER, Permit, Pretence, Stop, Test, Touch, check, equal, registry::tests,
     test::SCRATCH,
 };
 use hypercall_abi::{
@@ -26,6 +26,7 @@ tests! { "grant_map":
     already_mapped: "GRANT_MAP.6",
     second_grant_of_the_frame: "GRANT_MAP.6",
     quota: "GRANT_MAP.7",
+    count_at_its_largest: "GRANT_MAP.8 FRAME.12",
 }
 
 fn success(t: &mut Test<'_>) -> Check {
@@ -166,9 +167,6 @@ fn second_grant_of_the_frame(t: &mut Test<'_>) -> Check {
 
 fn quota(t: &mut Test<'_>) -> Check {
     t.need_peer()?;
-    if t.caller().place() == Place::Guest {
-        return Err(Stop::Skip("it would take every handle of the domain"));
-    }
     // One frame has one handle: a handle for each of the peer's pages, mapped or not.
     let (own, peer) = (t.domain(OWN), t.domain(PEER));
     let mut opened = heapless::Vec::<(u32, u32), 4096>::new();
@@ -199,4 +197,19 @@ fn quota(t: &mut Test<'_>) -> Check {
         return Err(Stop::Skip("the peer has too few pages or grants to use up the handles"));
     }
     equal(status, Status::from(Err(Error::QuotaExceeded)), "status")
+}
+
+fn count_at_its_largest(t: &mut Test<'_>) -> Check {
+    t.need_peer()?;
+    let page = t.page(PEER)?;
+    let domain = t.domain(PEER);
+    let grant = t.grant(PEER, page, Access::ReadWrite)?;
+    let before = t.counts(OWN)?;
+    t.pretend(page.frame, Pretence::Room(0))?;
+    for access in [Access::Read, Access::ReadWrite] {
+        t.refused(OWN, &GrantMap { domain, grant, access }, Error::CountOverflow)?;
+    }
+    equal(t.counts(OWN)?.handles, before.handles, "handles")?;
+    t.pretend(page.frame, Pretence::Room(1))?;
+    t.open(OWN, grant, Access::ReadWrite).map(drop)
 }

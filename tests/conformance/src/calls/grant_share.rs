@@ -1,7 +1,7 @@
 //! Tests of `grant_share`.
 
 use super::{BEYOND, foreign};
-use crate::{Check, OWN, PEER, Stop, Test, equal, journal::Undo, registry::tests};
+use crate::{Check, OWN, PEER, Pretence, Stop, Test, equal, journal::Undo, registry::tests};
 use hypercall_abi::{
     DomainId, Error, GrantRef, Mfn, Status,
     addr::Level,
@@ -23,6 +23,7 @@ tests! { "grant_share":
     page_table_for_writing: "GRANT_SHARE.7",
     quota: "GRANT_SHARE.8",
     granted_frame_is_no_table: "GRANT_SHARE.10",
+    count_at_its_largest: "GRANT_SHARE.9 FRAME.12",
 }
 
 fn success(t: &mut Test<'_>) -> Check {
@@ -180,4 +181,20 @@ fn granted_frame_is_no_table(t: &mut Test<'_>) -> Check {
     t.ok(OWN, &GrantRevoke { grant })?;
     t.grant(OWN, page, Access::ReadWrite)?;
     t.refused(OWN, &create, Error::TypeConflict)
+}
+
+fn count_at_its_largest(t: &mut Test<'_>) -> Check {
+    t.need_peer()?;
+    let page = t.page(OWN)?;
+    let before = t.counts(OWN)?;
+    t.pretend(page.frame, Pretence::Room(0))?;
+    for access in [Access::Read, Access::ReadWrite] {
+        let call = call(t, page.frame, access);
+        t.refused(OWN, &call, Error::CountOverflow)?;
+    }
+    equal(t.counts(OWN)?.grants, before.grants, "grants")?;
+    t.pretend(page.frame, Pretence::Room(1))?;
+    t.grant(OWN, page, Access::ReadWrite)?;
+    let call = call(t, page.frame, Access::Read);
+    t.refused(OWN, &call, Error::CountOverflow)
 }

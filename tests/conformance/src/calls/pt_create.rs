@@ -1,7 +1,9 @@
 //! Tests of `pt_create`.
 
 use super::{BEYOND, foreign};
-use crate::{Check, OWN, Test, check, equal, journal::Undo, registry::tests, test::SCRATCH};
+use crate::{
+    Check, OWN, Pretence, Test, check, equal, journal::Undo, registry::tests, test::SCRATCH,
+};
 use hypercall_abi::{
     Error, Mfn,
     addr::Level,
@@ -21,6 +23,7 @@ tests! { "pt_create":
     already_a_table: "PT_CREATE.4",
     granted_for_writing: "PT_CREATE.4",
     registered_pages: "PT_CREATE.4 VCPU.1 FRAME.13",
+    count_at_its_largest: "PT_CREATE.5 FRAME.12",
 }
 
 fn success(t: &mut Test<'_>) -> Check {
@@ -148,4 +151,17 @@ fn registered_pages(t: &mut Test<'_>) -> Check {
     let root = t.root(OWN);
     check(root != Mfn(0), "there is a root")?;
     t.refused(OWN, &PtCreate { frame: root, level: Level::L1 }, Error::TypeConflict)
+}
+
+fn count_at_its_largest(t: &mut Test<'_>) -> Check {
+    let page = t.page(OWN)?;
+    t.write(OWN, page, 1, 0x1234);
+    t.protect(OWN, page)?;
+    let call = PtCreate { frame: page.frame, level: Level::L1 };
+    t.pretend(page.frame, Pretence::Room(0))?;
+    t.refused(OWN, &call, Error::CountOverflow)?;
+    equal(t.read(OWN, page, 1), 0x1234, "the page's content")?;
+    t.pretend(page.frame, Pretence::Room(1))?;
+    t.note(OWN, Undo::Unpin(page.frame))?;
+    t.ok(OWN, &call).map(drop)
 }

@@ -2,8 +2,8 @@
 
 use super::{BEYOND, foreign, read_only, writable};
 use crate::{
-    Check, OWN, PEER, Page, Side, Test, Touch, check, equal, journal::Undo, outcome::Stop,
-    registry::tests, test::SCRATCH,
+    Check, OWN, PEER, Page, Pretence, Side, Test, Touch, check, equal, journal::Undo,
+    outcome::Stop, registry::tests, test::SCRATCH,
 };
 use hypercall_abi::{
     Error, Mfn,
@@ -35,6 +35,9 @@ tests! { "pt_pin":
     entry_exceeds_grant: "PT_PIN.9 PTE.4",
     refusal_gives_everything_back: "PT_PIN.14 ERROR.2",
     stale_writable_translation: "PT_PIN.10",
+    count_at_its_largest: "PT_PIN.7 FRAME.12",
+    entry_exceeds_count: "PT_PIN.9 PT_PIN.14 PTE.5",
+    under_way: "PT_PIN.4 FRAME.9",
 }
 
 fn pin(t: &mut Test<'_>, page: Page, level: Level) -> Check {
@@ -355,4 +358,40 @@ fn stale_writable_translation(t: &mut Test<'_>) -> Check {
     t.set_entry(OWN, table, index, 0)?;
     pin(t, page, Level::L1)?;
     check(t.touch(OWN, SCRATCH, Touch::Write(u64::MAX)).is_err(), "the table cannot be written")
+}
+
+fn count_at_its_largest(t: &mut Test<'_>) -> Check {
+    // One that is validated already, and one that is not.
+    let (low, high) = (t.table(OWN, Level::L1)?, t.table(OWN, Level::L2)?);
+    let link = t.entries().table(low.frame);
+    t.set_entry(OWN, high.frame, 0, link)?;
+    t.ok(OWN, &PtUnpin { frame: low.frame })?;
+    let written = t.written_table(OWN, &[])?;
+    for page in [low, written] {
+        t.pretend(page.frame, Pretence::Room(0))?;
+        refuse(t, page, Level::L1, Error::CountOverflow)?;
+        t.pretend(page.frame, Pretence::Room(1))?;
+        pin(t, page, Level::L1)?;
+    }
+    Ok(())
+}
+
+fn entry_exceeds_count(t: &mut Test<'_>) -> Check {
+    let target = t.page(OWN)?;
+    let leaf = read_only(t, target);
+    let page = t.written_table(OWN, &[(0, leaf), (1, leaf)])?;
+    t.pretend(target.frame, Pretence::Room(1))?;
+    refuse(t, page, Level::L1, Error::CountOverflow)?;
+    // The reference of the first entry has come back.
+    let other = t.written_table(OWN, &[(0, leaf)])?;
+    pin(t, other, Level::L1)
+}
+
+fn under_way(t: &mut Test<'_>) -> Check {
+    let page = t.table(OWN, Level::L1)?;
+    t.pretend(page.frame, Pretence::UnderWay)?;
+    refuse(t, page, Level::L1, Error::Busy)?;
+    refuse(t, page, Level::L2, Error::BadLevel)?;
+    let above = t.written_table(OWN, &[(0, t.entries().table(page.frame))])?;
+    refuse(t, above, Level::L2, Error::Busy)
 }

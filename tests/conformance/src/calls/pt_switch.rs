@@ -1,7 +1,9 @@
 //! Tests of `pt_switch`.
 
 use super::{BEYOND, foreign, writable};
-use crate::{Check, OWN, Page, Test, Touch, equal, journal::Undo, registry::tests, test::SCRATCH};
+use crate::{
+    Check, OWN, Page, Pretence, Test, Touch, equal, journal::Undo, registry::tests, test::SCRATCH,
+};
 use hypercall_abi::{
     Error, Mfn,
     addr::Level,
@@ -22,6 +24,9 @@ tests! { "pt_switch":
     not_a_table: "PT_SWITCH.4",
     bad_level: "PT_SWITCH.5",
     both_or_neither: "PT_SWITCH.10 ERROR.2",
+    count_at_its_largest: "PT_SWITCH.6 FRAME.12",
+    one_root_for_both: "PT_SWITCH.6 PT_SWITCH.7 FRAME.12",
+    under_way: "PT_SWITCH.4 FRAME.9",
 }
 
 const KEEP: RootChange = RootChange::Keep;
@@ -202,4 +207,33 @@ fn both_or_neither(t: &mut Test<'_>) -> Check {
     // The user root has not been set: unpinned, the table is none.
     t.ok(OWN, &PtUnpin { frame: root.frame })?;
     t.refused(OWN, &PtUnpin { frame: root.frame }, Error::NotTable)
+}
+
+fn count_at_its_largest(t: &mut Test<'_>) -> Check {
+    let root = copy_of_root(t)?;
+    t.pretend(root.frame, Pretence::Room(0))?;
+    refuse(t, root.frame, Error::CountOverflow)?;
+    t.pretend(root.frame, Pretence::Room(1))?;
+    t.note(OWN, Undo::ClearUserRoot)?;
+    t.ok(OWN, &user(root.frame)).map(drop)
+}
+
+fn one_root_for_both(t: &mut Test<'_>) -> Check {
+    let root = copy_of_root(t)?;
+    let first = t.root(OWN);
+    t.note(OWN, Undo::KernelRoot(first))?;
+    t.note(OWN, Undo::ClearUserRoot)?;
+    let set = RootChange::Set(root.frame);
+    let both = PtSwitch { kernel_root: set, user_root: set };
+    // Each of the two is a reference of its own.
+    t.pretend(root.frame, Pretence::Room(1))?;
+    t.refused(OWN, &both, Error::CountOverflow)?;
+    t.pretend(root.frame, Pretence::Room(2))?;
+    t.ok(OWN, &both).map(drop)
+}
+
+fn under_way(t: &mut Test<'_>) -> Check {
+    let root = copy_of_root(t)?;
+    t.pretend(root.frame, Pretence::UnderWay)?;
+    refuse(t, root.frame, Error::Busy)
 }

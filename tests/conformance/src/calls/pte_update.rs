@@ -18,8 +18,9 @@ use hypercall_abi::{
 };
 
 use entries::{
-    bad_entry, entry_beyond_memory, entry_exceeds_grant, entry_maps_table_writable,
-    entry_names_writable_frame, entry_not_owned, entry_of_other_level,
+    bad_entry, entry_beyond_memory, entry_exceeds_count, entry_exceeds_grant,
+    entry_maps_table_writable, entry_names_writable_frame, entry_not_owned, entry_of_other_level,
+    under_way,
 };
 
 tests! { "pte_update":
@@ -52,6 +53,8 @@ tests! { "pte_update":
     entry_maps_table_writable: "PTE_UPDATE.10 PTE.6",
     entry_names_writable_frame: "PTE_UPDATE.10 PTE.8",
     entry_exceeds_grant: "PTE_UPDATE.10 PTE.4",
+    entry_exceeds_count: "PTE_UPDATE.10 PTE.5 FRAME.12",
+    under_way: "PTE_UPDATE.5 PTE_UPDATE.10 PTE.7 FRAME.9",
     order_of_checks: "PTE_UPDATE.1 PTE_UPDATE.2 PTE_UPDATE.5 CALL.5",
 }
 

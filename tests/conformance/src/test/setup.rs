@@ -20,7 +20,7 @@ use hypercall_abi::{
 use zerocopy::FromBytes;
 
 use crate::{
-    caller::{OWN, Side},
+    caller::{OWN, Pretence, Side},
     entries::Permit,
     journal::Undo,
     outcome::{Check, Message, Stop},
@@ -309,6 +309,21 @@ impl Test<'_> {
         self.note(Side::Peer, Undo::Close(second))?;
         self.clear_pending(Side::Peer, second);
         Ok((first, second))
+    }
+
+    /// Makes the hypervisor believe something of a frame that a domain owns.
+    ///
+    /// # Errors
+    /// [`Stop::Skip`] where that cannot be done.
+    pub fn pretend(&mut self, frame: Mfn, pretence: Pretence) -> Check {
+        self.note(OWN, Undo::Confess(frame))?;
+        if self.caller.pretend(frame, Some(pretence)) {
+            return Ok(());
+        }
+        Err(Stop::Skip(match pretence {
+            Pretence::Room(_) => "2^30 references to a frame take 8 GiB of page tables",
+            Pretence::UnderWay => "a domain has one vCPU, so that no other call is under way",
+        }))
     }
 
     /// Takes one frame for a page that lost its own, writes the P2M, and returns it. The

@@ -7,10 +7,7 @@ use super::{
     mailbox::Mailbox,
     peer,
 };
-use conformance::{
-    Caller, Message, Side, Touch, Trapped,
-    caller::{GONE, Place},
-};
+use conformance::{Caller, Message, Pretence, Side, Touch, Trapped, caller::GONE};
 use core::ops::Range;
 use hypercall_abi::{
     DomainId, Error, Mfn, Pfn, Status, VirtAddr,
@@ -133,10 +130,6 @@ fn hypervisor_frame(local: &Local) -> Mfn {
 }
 
 impl Caller for Guest {
-    fn place(&self) -> Place {
-        Place::Guest
-    }
-
     fn has_peer(&self) -> bool {
         self.peer.is_some()
     }
@@ -198,6 +191,10 @@ impl Caller for Guest {
 
     fn hypervisor_frame(&self) -> Mfn {
         self.hypervisor_frame
+    }
+
+    fn pretend(&mut self, _frame: Mfn, _pretence: Option<Pretence>) -> bool {
+        false
     }
 
     fn now(&mut self) -> u64 {

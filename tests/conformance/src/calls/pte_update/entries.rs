@@ -2,7 +2,7 @@
 
 use super::at;
 use crate::{
-    Check, OWN, PEER, Permit, Test,
+    Check, OWN, PEER, Permit, Pretence, Test,
     calls::{BEYOND, foreign, read_only, writable},
     check, equal,
 };
@@ -92,4 +92,38 @@ pub(super) fn entry_exceeds_grant(t: &mut Test<'_>) -> Check {
     t.refused(OWN, &at(low.frame, 0, open), Error::ReadOnlyGrant)?;
     t.ok(OWN, &at(low.frame, 0, entries.leaf(mapped.frame, Permit::Read)))?;
     check(t.read(OWN, low, 0) != 0, "the entry is there")
+}
+
+pub(super) fn entry_exceeds_count(t: &mut Test<'_>) -> Check {
+    let (low, high) = (t.table(OWN, Level::L1)?, t.table(OWN, Level::L2)?);
+    let page = t.page(OWN)?;
+    let link = t.entries().table(low.frame);
+    t.pretend(page.frame, Pretence::Room(0))?;
+    for value in [read_only(t, page), writable(t, page)] {
+        t.refused(OWN, &at(low.frame, 0, value), Error::CountOverflow)?;
+    }
+    t.pretend(page.frame, Pretence::Room(1))?;
+    t.ok(OWN, &at(low.frame, 0, writable(t, page)))?;
+    t.refused(OWN, &at(low.frame, 1, read_only(t, page)), Error::CountOverflow)?;
+    t.ok(OWN, &at(low.frame, 0, 0))?;
+    // A table that is validated, and one that is not.
+    let written = t.written_table(OWN, &[])?;
+    for (table, link) in [(low, link), (written, t.entries().table(written.frame))] {
+        t.pretend(table.frame, Pretence::Room(0))?;
+        t.refused(OWN, &at(high.frame, 0, link), Error::CountOverflow)?;
+        t.pretend(table.frame, Pretence::Room(1))?;
+        t.ok(OWN, &at(high.frame, 0, link))?;
+        t.ok(OWN, &at(high.frame, 0, 0))?;
+    }
+    Ok(())
+}
+
+pub(super) fn under_way(t: &mut Test<'_>) -> Check {
+    let (low, high) = (t.table(OWN, Level::L1)?, t.table(OWN, Level::L2)?);
+    let link = t.entries().table(low.frame);
+    t.pretend(low.frame, Pretence::UnderWay)?;
+    t.refused(OWN, &at(low.frame, 0, 0), Error::Busy)?;
+    t.refused(OWN, &at(high.frame, 0, link), Error::Busy)?;
+    t.refused(OWN, &at(low.frame, 0, writable(t, low)), Error::Busy)?;
+    t.refused(OWN, &at(high.frame, 0, t.entries().superpage(low.frame)), Error::BadEntry)
 }
