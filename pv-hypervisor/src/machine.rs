@@ -15,30 +15,43 @@ use pv_wire::{Kind, Source};
 pub struct Hardware {
     /// Counter value at which the core wants its alarm; `u64::MAX` for none.
     alarm: u64,
+    /// Counter value at which the serial line is looked at, whatever the alarm: domains that
+    /// yield to each other put the end of a slice off for ever.
+    poll: u64,
+    /// Ticks between two looks.
+    poll_ticks: u64,
 }
 
 impl Hardware {
-    /// The machine, without an alarm.
-    pub fn new() -> Hardware {
-        Hardware { alarm: u64::MAX }
+    /// The machine, without an alarm; the serial line is to be looked at every `poll_ticks`.
+    pub fn new(poll_ticks: u64) -> Hardware {
+        Hardware { alarm: u64::MAX, poll: poll_ticks, poll_ticks }
+    }
+
+    /// The serial line has been looked at.
+    pub fn polled(&mut self) {
+        self.poll = arch::now().saturating_add(self.poll_ticks);
     }
 
     /// Whether the core's alarm is due, which forgets it. An interrupt may come early, because
-    /// the timer cannot count that far: then it is set again.
+    /// the timer cannot count that far, or for the serial line: then it is set again.
     pub fn take_alarm(&mut self) -> bool {
         let due = arch::now() >= self.alarm;
         if due {
             self.alarm = u64::MAX;
-        } else {
-            arch::set_alarm(self.alarm);
         }
+        self.arm();
         due
     }
 
-    /// Sleeps until the core's alarm or for `ticks`, whichever is first.
-    pub fn sleep(&mut self, ticks: u64) {
-        arch::set_alarm(self.alarm.min(arch::now().saturating_add(ticks)));
+    /// Sleeps until the core's alarm, or until the serial line is to be looked at.
+    pub fn sleep(&mut self) {
+        self.arm();
         arch::wait_for_interrupt();
+    }
+
+    fn arm(&self) {
+        arch::set_alarm(self.alarm.min(self.poll));
     }
 }
 
@@ -129,7 +142,7 @@ impl Machine for Hardware {
 
     fn set_alarm(&mut self, deadline: u64) {
         self.alarm = deadline;
-        arch::set_alarm(deadline);
+        self.arm();
     }
 
     fn console_write(&mut self, domain: DomainId, stream: Stream, bytes: &[u8]) {

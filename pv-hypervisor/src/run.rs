@@ -20,11 +20,16 @@ use pv_core::{
 use pv_wire::RunTotals;
 use spin::mutex::SpinMutex;
 
-/// Times in a second that the serial line is looked at while nothing runs.
+/// Times in a second that the serial line is looked at.
 const POLLS_PER_SECOND: u64 = 100;
 
 /// No domain: what is typed goes nowhere.
 const NOBODY: DomainId = DomainId(0);
+
+/// Ticks between two looks at the serial line, if what is typed goes to `focus`.
+pub fn poll_ticks(focus: DomainId, ticks_per_second: u64) -> u64 {
+    if focus == NOBODY { u64::MAX } else { ticks_per_second / POLLS_PER_SECOND }
+}
 
 /// Everything that the hypervisor is, behind one lock.
 pub struct Hypervisor {
@@ -271,6 +276,7 @@ impl Hypervisor {
         while let Some(byte) = arch::serial_read() {
             self.state.console_input(&mut self.machine, self.focus, byte);
         }
+        self.machine.polled();
         if self.machine.take_alarm() {
             self.state.alarm(&mut self.machine);
         }
@@ -320,8 +326,7 @@ impl Hypervisor {
                 Next::Busy => self.interrupt(),
                 Next::Idle => {
                     self.observer.stretches.end();
-                    let second = self.state.config.ticks_per_second;
-                    self.machine.sleep(second / POLLS_PER_SECOND);
+                    self.machine.sleep();
                     self.interrupt();
                 }
                 Next::Finished => self.finish(),

@@ -29,7 +29,8 @@ pub fn start(boot: &BootInfo) -> ! {
     // SAFETY: the bundle lies in memory of its own, which the layout keeps reserved: nobody
     // writes it.
     let bytes = unsafe { direct_map::bytes(bundle) };
-    let mut machine = Hardware::new();
+    let focus = DomainId(options.focus);
+    let mut machine = Hardware::new(run::poll_ticks(focus, ticks_per_second));
     let mut parsed = None;
     let loaded = loader::load(bytes, &mut parsed, &mut machine, &layout, ticks_per_second)
         .unwrap_or_else(|error| fatal::stop(format_args!("{error}")));
@@ -45,5 +46,5 @@ pub fn start(boot: &BootInfo) -> ! {
         loaded.vcpus.len(),
         loaded.frames_before
     );
-    run::run(loaded, machine, DomainId(options.focus), totals)
+    run::run(loaded, machine, focus, totals)
 }
