@@ -41,18 +41,14 @@ impl Drop for Guard {
     }
 }
 
-/// Boots a machine and hands over what it says, until it ends or `limit` is over.
+/// Boots a machine and hands over what it says, until it ends or `limit` is over. What is typed
+/// is the command's input.
 pub fn boot(
     command: &mut Command,
     limit: Option<Duration>,
     mut receive: impl FnMut(Item) -> Wants,
 ) -> Result<Ending> {
     let child = command
-        .stdin(if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
-            Stdio::inherit()
-        } else {
-            Stdio::null()
-        })
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot run `{}`", process::show(command)))?;

@@ -1,47 +1,59 @@
-//! Two domains of one package, the one that reports and its peer: what the conformance
-//! suite and the measurements run as.
+//! Runs of which one domain reports, the first: the conformance suite and the measurements.
 
 use crate::arch::Arch;
-use crate::domains::{Plan, Planned, Request, Source};
+use crate::domains::{Planned, Request, Source};
 use crate::logs::{Level, Logs};
 use crate::packages::MayInstall;
 use crate::run::{Prepare, watch};
 use crate::screen::{Look, Screen};
 use crate::{qemu, summary};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use pv_wire::{Item, Kind, RunReport, Source as Speaker};
 use std::collections::VecDeque;
+use std::io::Write;
 use std::time::Duration;
 
 /// Pieces of the guests' text that are shown when a run ends badly.
 const TEXT_KEPT: usize = 60;
 
-/// A pair, not yet booted.
-pub struct Pair<'a> {
+/// A machine of which the first domain reports, not yet booted.
+pub struct Reported {
     /// The machine's architecture.
     pub arch: Arch,
     /// Whether images are debug images.
     pub debug: bool,
     /// Whether missing things may be installed.
     pub may: MayInstall,
-    /// The package of the image.
-    pub package: &'static str,
-    /// The role of the first domain, which is its name too; the other's is `peer`.
-    pub role: &'static str,
-    /// More words for the first domain's command line.
-    pub words: &'a str,
+    /// The domains; the first is the one whose report is wanted.
+    pub domains: Vec<Request>,
+    /// Bytes of the machine's memory, if it is not to be as much as usual.
+    pub memory: Option<u64>,
     /// Whether the hypervisor measures for how long it keeps the processor.
     pub stretches: bool,
     /// Real time that it may take.
     pub limit: Duration,
 }
 
-impl Pair<'_> {
-    /// Boots the pair and hands over the bytes that the first domain reports. Returns the
-    /// hypervisor's report, or why the run is not a good one, in one sentence. What the guests
-    /// print is shown only then.
-    pub fn run(&self, mut report: impl FnMut(&[u8])) -> Result<Result<RunReport, String>> {
-        let mut plan = self.plan()?;
+/// A domain of a package, with its name, its memory and its command line.
+pub fn domain(package: &'static str, name: &str, memory: u64, command_line: String) -> Request {
+    Request {
+        name: Some(name.into()),
+        memory: Some(memory),
+        command_line: Some(command_line),
+        watchdog_ms: Some(10_000),
+        ..Request::of(Source::Package(package))
+    }
+}
+
+impl Reported {
+    /// Boots the machine and hands over the bytes that the first domain reports; what comes
+    /// back is typed into its console. Returns the hypervisor's report, or why the run is not a
+    /// good one, in one sentence. What the guests print is shown only then.
+    pub fn run(
+        self,
+        mut report: impl FnMut(&[u8]) -> Vec<u8>,
+    ) -> Result<Result<RunReport, String>> {
+        let mut plan = Planned::from_requests(self.domains, self.memory)?;
         plan.options.stretches = self.stretches;
         let prepare = Prepare { arch: self.arch, debug: self.debug, may: self.may, plan: &plan };
         let ready = prepare.prepare()?;
@@ -50,11 +62,15 @@ impl Pair<'_> {
         let look = Look { level: Level::Info, plain: false, on_error_output: true };
         let logs = Logs::new(&ready.hypervisor, &ready.prepared.files);
         let mut screen = Screen::new(look, &names, logs);
+        let (keyboard, mut typist) = std::io::pipe().context("cannot make a pipe")?;
+        command.stdin(keyboard);
         let mut kept: VecDeque<Item> = VecDeque::new();
         let show = |item: &Item| match item {
             Item::Message(message) if message.kind == Kind::GuestReport => {
                 if message.source == Speaker(1) {
-                    report(&message.bytes);
+                    let typed = report(&message.bytes);
+                    // A machine that has ended takes nothing more; how it ended is told below.
+                    let _ = typist.write_all(&typed);
                 }
             }
             item => {
@@ -73,46 +89,5 @@ impl Pair<'_> {
             screen.finish();
         }
         Ok(verdict.map(|()| report))
-    }
-
-    fn plan(&self) -> Result<Plan> {
-        let domain = |name: &str, command_line: String| Request {
-            name: Some(name.into()),
-            memory: Some(32 << 20),
-            max_memory: Some(64 << 20),
-            command_line: Some(command_line),
-            watchdog_ms: Some(10_000),
-            ..Request::of(Source::Package(self.package))
-        };
-        let words = format!("role={} peer=2 {}", self.role, self.words);
-        let domains = vec![
-            domain(self.role, words.trim_end().to_owned()),
-            domain("peer", "role=peer peer=1".into()),
-        ];
-        Planned::from_requests(domains, None)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_knows_its_role_and_the_other() {
-        let pair = Pair {
-            arch: Arch::X86_64,
-            debug: false,
-            may: MayInstall(false),
-            package: "conformance-guest",
-            role: "tester",
-            words: "filter=pt_pin",
-            stretches: false,
-            limit: Duration::from_secs(1),
-        };
-        let plan = pair.plan().expect("fits");
-        assert_eq!(plan.domains[0].command_line, "role=tester peer=2 filter=pt_pin");
-        assert_eq!(plan.domains[1].command_line, "role=peer peer=1");
-        let alone = Pair { words: "", ..pair }.plan().expect("fits");
-        assert_eq!(alone.domains[0].command_line, "role=tester peer=2");
     }
 }

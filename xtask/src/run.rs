@@ -14,6 +14,7 @@ use clap::Args;
 use pv_wire::{DomainReport, Item, RunReport};
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
 /// Boot the hypervisor with its guests: two of our guest kernel, unless told otherwise.
@@ -108,6 +109,7 @@ impl Run {
         let names: Vec<String> = plan.domains.iter().map(|domain| domain.name.clone()).collect();
         let logs = Logs::new(&run.hypervisor, &run.prepared.files);
         let mut screen = Screen::new(look, &names, logs);
+        command.stdin(if typed { Stdio::inherit() } else { Stdio::null() });
         let limit = (self.timeout != 0 && !self.gdb).then(|| Duration::from_secs(self.timeout));
         let (report, ending) = watch(&mut command, limit, |item| screen.show(item), |_| false)?;
         screen.finish();

@@ -226,7 +226,11 @@ mod tests {
             ticks_per_second: 10_000_000,
             ..Default::default()
         };
-        RunReport { domains: vec![domain(1, true), domain(2, true)], totals: Some(totals) }
+        RunReport {
+            domains: vec![domain(1, true), domain(2, true)],
+            totals: Some(totals),
+            ..RunReport::default()
+        }
     }
 
     fn exited() -> Ending {

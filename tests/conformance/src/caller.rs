@@ -7,22 +7,29 @@ use hypercall_abi::{
 
 use crate::outcome::Message;
 
-/// One of the two domains that a test speaks for.
+/// One of the domains that a test speaks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
     /// The domain under test.
     Own,
     /// Its peer, with which it shares memory and events.
     Peer,
+    /// Another peer, for what takes two.
+    Third,
 }
 
 /// Short for [`Side::Own`].
 pub const OWN: Side = Side::Own;
 /// Short for [`Side::Peer`].
 pub const PEER: Side = Side::Peer;
+/// Short for [`Side::Third`].
+pub const THIRD: Side = Side::Third;
 
 impl Side {
-    /// 0 or 1, to index a pair by.
+    /// How many there are.
+    pub const COUNT: usize = 3;
+
+    /// 0 to 2, to index a list by.
     pub const fn index(self) -> usize {
         self as usize
     }
@@ -61,15 +68,18 @@ pub enum Pretence {
 
 /// Whoever executes a test's calls: pv-core on a model of a machine, or a real guest.
 ///
-/// Both sides have a trap entry registered. It records faults for [`touch`](Self::touch);
+/// Every side has a trap entry registered. It records faults for [`touch`](Self::touch);
 /// on an event it clears `events_pending`, takes every pending bit of an unmasked port (see
 /// [`take_event`](Self::take_event)) and returns. A test starts with `events_masked` 1 on
-/// both sides.
+/// [`OWN`] and [`PEER`].
 pub trait Caller {
-    /// Whether there is a peer to speak for.
-    fn has_peer(&self) -> bool;
+    /// A test begins: a peer that was lost is replaced if there is another.
+    fn begin(&mut self);
 
-    /// The peer has ended itself: nothing more is asked of it.
+    /// Whether there is a domain to speak for.
+    fn has(&mut self, side: Side) -> bool;
+
+    /// The peer has ended itself: nothing more is asked of it in this test.
     fn lose_peer(&mut self);
 
     /// Makes a call; one that does not return gives [`GONE`].
@@ -125,8 +135,9 @@ pub trait Caller {
     /// The counter that deadlines are measured by.
     fn now(&mut self) -> u64;
 
-    /// Puts bytes into the domain's console input. `false`: cannot be done here.
-    fn type_in(&mut self, side: Side, bytes: &[u8]) -> bool;
+    /// Types bytes, at least one, into the console of [`OWN`], and waits until some are there to be
+    /// read: how many at least. `None`: cannot be done here.
+    fn type_in(&mut self, bytes: &[u8]) -> Option<usize>;
 
     /// Whether the last write to this stream was exactly `bytes`. `None`: cannot be seen here.
     fn wrote(&self, side: Side, stream: Stream, bytes: &[u8]) -> Option<bool>;

@@ -4,7 +4,7 @@
 //!
 //! * [`calls`] has one file a call; [`start`], [`traps`] and [`frames`] have the tests of rules
 //!   that span calls;
-//! * a test is a function of [`Test`], which speaks for two domains and puts back what the
+//! * a test is a function of [`Test`], which speaks for two domains or three and puts back what the
 //!   test changed ([`journal`]);
 //! * [`registry`] lists the tests, each with the clauses of the book that it checks;
 //! * [`report`] is what a guest sends to the host about them.
@@ -26,7 +26,7 @@ mod test;
 pub mod traps;
 mod undo;
 
-pub use caller::{Caller, OWN, PEER, Pretence, Side, Touch, Trapped};
+pub use caller::{Caller, OWN, PEER, Pretence, Side, THIRD, Touch, Trapped};
 pub use entries::{Entries, Permit};
 pub use outcome::{Check, Message, Outcome, Stop, check, equal};
 pub use registry::TestCase;

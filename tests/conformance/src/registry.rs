@@ -97,8 +97,9 @@ impl TestCase {
 pub fn run(case: &TestCase, caller: &mut dyn Caller) -> Outcome {
     // What lies from before is not this test's.
     let _ = caller.complaint();
+    caller.begin();
     quieten(caller, OWN);
-    if caller.has_peer() {
+    if caller.has(PEER) {
         quieten(caller, PEER);
     }
     let mut test = Test::new(caller);

@@ -6,7 +6,7 @@ use hypercall_abi::calls::console_write;
 use serde::{Deserialize, Serialize};
 
 /// First byte of every record.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Bytes that every record fits: what one call writes.
 pub const MAX_BYTES: usize = console_write::MAX_BYTES as usize;
@@ -28,6 +28,11 @@ pub enum Record<'a> {
         outcome: Told<'a>,
         /// The clauses that it checks, with a space between them.
         clauses: &'a str,
+    },
+    /// A test wants these bytes typed into the console of the domain that reports.
+    WantsTyped {
+        /// The bytes.
+        bytes: &'a [u8],
     },
     /// No test comes any more.
     Done {

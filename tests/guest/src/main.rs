@@ -6,7 +6,8 @@
 //! |---|---|
 //! | `role=tester` | run the tests and report on them; what a domain without a role does |
 //! | `role=peer` | do what the tester asks for: the other side of its tests |
-//! | `peer=N` | the other domain; a tester without one skips tests that need it |
+//! | `tester=N` | for a peer: the domain that tests |
+//! | `peers=N` | for a tester: domains 2 to N + 1 are peers; without one, tests that need it are skipped |
 //! | `filter=TEXT` | only tests whose name, such as `pt_pin::tree`, contains the text |
 
 #![cfg_attr(target_os = "none", no_std, no_main)]

@@ -88,8 +88,13 @@ impl<P: Cpu> Host<P> {
 }
 
 impl<P: Cpu> Caller for Host<P> {
-    fn has_peer(&self) -> bool {
-        self.lives(Side::Peer)
+    fn begin(&mut self) {}
+
+    fn has(&mut self, side: Side) -> bool {
+        if side.index() == self.domains.len() {
+            self.add(side);
+        }
+        self.lives(side)
     }
 
     fn lose_peer(&mut self) {}
@@ -179,12 +184,12 @@ impl<P: Cpu> Caller for Host<P> {
         self.machine.now()
     }
 
-    fn type_in(&mut self, side: Side, bytes: &[u8]) -> bool {
-        let id = self.domains[side.index()].id;
+    fn type_in(&mut self, bytes: &[u8]) -> Option<usize> {
+        let id = self.domains[Side::Own.index()].id;
         for byte in bytes {
             self.state.console_input(&mut self.machine, id, *byte);
         }
-        true
+        Some(bytes.len())
     }
 
     fn wrote(&self, side: Side, stream: Stream, bytes: &[u8]) -> Option<bool> {

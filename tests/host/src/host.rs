@@ -1,4 +1,4 @@
-//! Runs the two domains on the core, as the hypervisor image and two guest kernels would.
+//! Runs the domains on the core, as the hypervisor image and their guest kernels would.
 
 use conformance::{Message, Side};
 use hypercall_abi::{
@@ -25,11 +25,12 @@ use crate::{
 /// Steps after which a call that has not returned never will.
 const PATIENCE: u32 = 10_000;
 
-/// The core on a model of a machine, with a domain under test and its peer.
+/// The core on a model of a machine, with a domain under test and its peers.
 pub struct Host<P: Cpu> {
     pub(crate) state: State<P>,
     pub(crate) machine: ModelMachine<P::Format>,
-    pub(crate) domains: [Domain<P>; 2],
+    /// In the order of their sides; the third is made when it is asked for.
+    pub(crate) domains: Vec<Domain<P>>,
     /// What the core is made to believe, and of which frame. The audit sees the truth.
     pub(crate) pretended: Option<(Mfn, Pretence)>,
     pub(crate) complaint: Option<Message>,
@@ -44,19 +45,24 @@ pub(crate) struct Found {
 }
 
 impl<P: Cpu> Host<P> {
-    /// A fresh machine with two fresh domains.
+    /// A fresh machine with fresh domains.
     pub fn new() -> Host<P> {
-        let (mut state, mut machine) = world::machine::<P>();
-        let own = world::domain(&mut state, &mut machine, world::LIMITS[0]);
-        let peer = world::domain(&mut state, &mut machine, world::LIMITS[1]);
-        let mut host =
-            Host { state, machine, domains: [own, peer], pretended: None, complaint: None };
-        let entry = TrapRegister { entry: VirtAddr(TRAP_ENTRY), stack: VirtAddr(TRAP_STACK) };
-        for side in [Side::Own, Side::Peer] {
-            let (status, _) = host.make_call(side, TrapRegister::NUMBER as u64, &entry.encode());
-            assert_eq!(status, Status::SUCCESS, "a trap entry can be registered");
-        }
+        let (state, machine) = world::machine::<P>();
+        let domains = Vec::new();
+        let mut host = Host { state, machine, domains, pretended: None, complaint: None };
+        host.add(Side::Own);
+        host.add(Side::Peer);
         host
+    }
+
+    /// Adds the domain of the next side, with its trap entry.
+    pub(crate) fn add(&mut self, side: Side) {
+        assert_eq!(self.domains.len(), side.index(), "sides are added in their order");
+        let domain = world::domain(&mut self.state, &mut self.machine, world::Size::of(side));
+        self.domains.push(domain);
+        let entry = TrapRegister { entry: VirtAddr(TRAP_ENTRY), stack: VirtAddr(TRAP_STACK) };
+        let (status, _) = self.make_call(side, TrapRegister::NUMBER as u64, &entry.encode());
+        assert_eq!(status, Status::SUCCESS, "a trap entry can be registered");
     }
 
     pub(crate) fn complain(&mut self, arguments: std::fmt::Arguments<'_>) {

@@ -1,5 +1,6 @@
-//! The machine that tests run on, and the two domains in it.
+//! The machine that tests run on, and the domains in it.
 
+use conformance::Side;
 use hypercall_abi::{
     DomainId, Features, Mfn, PAGE_SIZE, VirtAddr, start_info::DEFAULT_PHYSMAP_BASE,
 };
@@ -27,7 +28,7 @@ pub const HYPERVISOR_FRAME: Mfn = Mfn(0x120);
 
 const IMAGE: u64 = 0x1000_0000;
 const FRAMES: u64 = 192;
-/// Frames that are free when both domains are there: fewer than the peer may have.
+/// Frames that are free when two domains are there: fewer than the domain under test may have.
 const SPARE: u64 = 150;
 
 /// One domain, as its own kernel knows it.
@@ -63,11 +64,11 @@ pub fn machine<P: Cpu>() -> (State<P>, ModelMachine<P::Format>) {
     (state, ModelMachine::default())
 }
 
-/// Builds a domain that may own `max_frames`.
+/// Builds a domain.
 pub fn domain<P: Cpu>(
     state: &mut State<P>,
     machine: &mut ModelMachine<P::Format>,
-    max_frames: u64,
+    Size(frames, max_frames): Size,
 ) -> Domain<P> {
     let segment = Segment {
         address: VirtAddr(IMAGE),
@@ -78,7 +79,7 @@ pub fn domain<P: Cpu>(
     };
     let spec = DomainSpec {
         name: "conformance",
-        frames: FRAMES,
+        frames,
         max_frames,
         command_line: "",
         watchdog_ticks: 0,
@@ -90,18 +91,30 @@ pub fn domain<P: Cpu>(
     };
     let (slot, registers) = state.create_domain(machine, &spec).expect("the domain fits");
     let id = state.domain(slot).id;
-    let (first_frames, p2m) = first_frames(state, machine, id);
+    let (first_frames, p2m) = first_frames(state, machine, id, max_frames);
     Domain { slot, id, registers, first_frames, p2m, taken: [0; 16] }
 }
 
-/// The domain with this limit, in frames: the one under test, then its peer.
-pub const LIMITS: [u64; 2] = [FRAMES + 4, 4 * FRAMES];
+/// Frames that a domain has, and may have at most.
+pub struct Size(u64, u64);
+
+impl Size {
+    /// What is free bounds the domain under test, its limit the peer; a third fits what is free.
+    pub const fn of(side: Side) -> Size {
+        match side {
+            Side::Own => Size(FRAMES, 4 * FRAMES),
+            Side::Peer => Size(FRAMES, FRAMES + 4),
+            Side::Third => Size(FRAMES / 2, FRAMES / 2),
+        }
+    }
+}
 
 /// Finds the start-information page among the domain's frames, and by it the P2M.
 fn first_frames<P: Cpu>(
     state: &State<P>,
     machine: &ModelMachine<P::Format>,
     id: DomainId,
+    max_frames: u64,
 ) -> ([Mfn; 3], Vec<Mfn>) {
     use pv_core::Machine;
     let owned = |frame: &Frame| matches!(frame, Frame::Owned(owned) if owned.owner == id);
@@ -118,6 +131,6 @@ fn first_frames<P: Cpu>(
         .find(|frame| machine.read(**frame, 0) == start.0 && machine.read(**frame, 3) == frame.0)
         .expect("a domain has a P2M");
     let entry = |page: usize| Mfn(machine.read(map, page));
-    let pages = LIMITS[1].div_ceil(512) as usize;
+    let pages = max_frames.div_ceil(512) as usize;
     ([start, entry(1), entry(2)], (0..pages).map(|page| entry(3 + page)).collect())
 }

@@ -4,9 +4,10 @@ mod baseline;
 mod worst_case;
 
 use crate::arch::Arch;
+use crate::domains::Request;
 use crate::packages::MayInstall;
-use crate::pair::Pair;
 use crate::progress::Progress;
+use crate::reported::{Reported, domain};
 use crate::{names, table};
 use anyhow::{Result, bail};
 use baseline::{BASELINE, Baseline};
@@ -104,24 +105,27 @@ impl Row {
     }
 }
 
+/// The measuring guest in a role, and its peer.
+fn pair(arch: Arch, may: MayInstall, role: &str) -> Reported {
+    let one = |name: &str, words: String| Request {
+        max_memory: Some(64 << 20),
+        ..domain("bench-guest", name, 32 << 20, words)
+    };
+    let domains =
+        vec![one(role, format!("role={role} peer=2")), one("peer", "role=peer peer=1".into())];
+    Reported { arch, debug: false, may, domains, memory: None, stretches: false, limit: LIMIT }
+}
+
 fn measure(arch: Arch, may: MayInstall) -> Result<Vec<Row>> {
     let progress = Progress::new(&format!("bench, {arch}"));
-    let pair = Pair {
-        arch,
-        debug: false,
-        may,
-        package: "bench-guest",
-        role: "bench",
-        words: "",
-        stretches: false,
-        limit: LIMIT,
-    };
     let mut rows = Vec::new();
-    let verdict = pair.run(|bytes| {
+    let run = pair(arch, may, "bench");
+    let verdict = run.run(|bytes| {
         if let Some(row) = record::decode::<BenchRow>(bytes) {
             progress.at(&row.name);
             rows.push(Row::new(&row));
         }
+        Vec::new()
     })?;
     progress.done(&format!("{} rows", rows.len()));
     if let Err(reason) = verdict {

@@ -2,12 +2,11 @@
 //! call by call. Two runs on each architecture show it: the measuring guest with every call at
 //! its longest, and the conformance suite with all that it does wrong on purpose.
 
-use super::LIMIT;
 use crate::arch::Arch;
 use crate::packages::MayInstall;
-use crate::pair::Pair;
 use crate::progress::Progress;
-use crate::{names, table};
+use crate::reported::Reported;
+use crate::{conformance, names, table};
 use anyhow::{Result, bail};
 use pv_wire::Stretch;
 use serde_json::{Value, json};
@@ -44,21 +43,14 @@ pub fn run(arch: Option<Arch>, as_json: bool, check: bool, may: MayInstall) -> R
 fn measure(arch: Arch, may: MayInstall) -> Result<Longest> {
     let progress = Progress::new(&format!("bench --worst-case, {arch}"));
     let mut longest = Longest::new();
-    for (package, role) in [("bench-guest", "worst"), ("conformance-guest", "tester")] {
-        progress.at(package);
-        let pair = Pair {
-            arch,
-            debug: false,
-            may,
-            package,
-            role,
-            words: "",
-            stretches: true,
-            limit: LIMIT,
-        };
-        match pair.run(|_| ())? {
+    let bench = super::pair(arch, may, "worst");
+    let suite = conformance::machine(arch, false, may, "");
+    for (what, run) in [("the measuring guest", bench), ("the conformance suite", suite)] {
+        progress.at(what);
+        let run = Reported { stretches: true, ..run };
+        match run.run(conformance::typed)? {
             Ok(report) => take(&mut longest, &report.stretches),
-            Err(reason) => bail!("{package} on {arch}: {reason}"),
+            Err(reason) => bail!("{what} on {arch}: {reason}"),
         }
     }
     if longest.is_empty() {

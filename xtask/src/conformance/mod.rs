@@ -5,7 +5,7 @@ mod emulated;
 mod host;
 mod results;
 
-pub use emulated::emulated;
+pub use emulated::{emulated, machine, typed};
 pub use results::{Case, Results, Verdict};
 
 use crate::arch::Arch;

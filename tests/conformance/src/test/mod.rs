@@ -11,7 +11,7 @@ use hypercall_abi::{
 };
 
 use crate::{
-    caller::{Caller, OWN, Side},
+    caller::{Caller, OWN, PEER, Side},
     entries::Entries,
     journal::Journal,
     outcome::{Check, Message, Stop},
@@ -35,7 +35,7 @@ pub struct Test<'c> {
     pub(crate) caller: &'c mut dyn Caller,
     pub(crate) journal: Journal,
     entries: Entries,
-    pages_taken: [u64; 2],
+    pages_taken: [u64; Side::COUNT],
 }
 
 mod setup;
@@ -48,7 +48,7 @@ impl<'c> Test<'c> {
         let format = PageTableFormat::new(caller.read(OWN, START_INFO_PFN, word));
         // Nothing else can be tested when this is wrong; `abi_query` checks it.
         let entries = Entries(format.unwrap_or(PageTableFormat::X86_64));
-        Test { caller, journal: Journal::default(), entries, pages_taken: [0; 2] }
+        Test { caller, journal: Journal::default(), entries, pages_taken: [0; Side::COUNT] }
     }
 
     /// Whoever executes the test's calls.
@@ -65,8 +65,8 @@ impl<'c> Test<'c> {
     ///
     /// # Errors
     /// [`Stop::Skip`].
-    pub fn need_peer(&self) -> Check {
-        if self.caller.has_peer() { Ok(()) } else { Err(Stop::Skip("there is no peer domain")) }
+    pub fn need_peer(&mut self) -> Check {
+        if self.caller.has(PEER) { Ok(()) } else { Err(Stop::Skip("there is no peer domain")) }
     }
 
     /// Ticks of the counter in that many microseconds.
@@ -177,11 +177,11 @@ fn failure(arguments: core::fmt::Arguments<'_>) -> Stop {
     Stop::Failure(Message::at(Location::caller(), arguments))
 }
 
-/// The other side.
+/// The other side of what two share.
 pub const fn other(side: Side) -> Side {
     match side {
         Side::Own => Side::Peer,
-        Side::Peer => Side::Own,
+        Side::Peer | Side::Third => Side::Own,
     }
 }
 

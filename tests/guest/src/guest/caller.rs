@@ -2,61 +2,92 @@
 //! peer that serves it.
 
 use super::{
-    SIDES,
     local::{Answer, Local, Request},
     mailbox::Mailbox,
-    peer,
+    peer, report,
 };
 use conformance::{Caller, Message, Pretence, Side, Touch, Trapped, caller::GONE};
-use core::ops::Range;
+use core::{ops::Range, sync::atomic::Ordering::Relaxed};
 use hypercall_abi::{
-    DomainId, Error, Mfn, Pfn, Status, VirtAddr,
+    DomainId, Error, Mfn, Pfn, Port, Status, VirtAddr,
     calls::{Args, Call, PtUnpin, Shutdown, console_write::Stream},
     start_info::PageTableFormat,
 };
+use pv_guest::vcpu;
 
-/// The tester's view of the two domains.
+/// Turns that the tester waits for bytes that are typed.
+const TYPING_PATIENCE: u32 = 1_000_000;
+
+/// The sides of the peers.
+const PEERS: [Side; 2] = [Side::Peer, Side::Third];
+
+/// The tester's view of the domains.
 pub struct Guest {
     local: Local,
-    peer: Option<Mailbox>,
-    pages: [Range<u64>; 2],
-    entries: [(VirtAddr, VirtAddr); 2],
+    /// The peers that are there, by their sides.
+    mailboxes: [Option<Mailbox>; Side::COUNT],
+    /// Peers that nobody has talked to yet.
+    waiting: Range<u16>,
+    pages: [Range<u64>; Side::COUNT],
+    trap_entries: [(VirtAddr, VirtAddr); Side::COUNT],
     hypervisor_frame: Mfn,
     complaint: Option<Message>,
 }
 
 impl Guest {
-    /// Meets the peer, if there is to be one.
-    pub fn new(local: Local, peer: Option<DomainId>) -> Result<Guest, &'static str> {
-        let peer = match peer {
-            Some(domain) => Some(peer::meet(&local, domain)?),
-            None => None,
-        };
+    /// A tester with so many peers.
+    pub fn new(local: Local, peers: u16) -> Guest {
         let hypervisor_frame = hypervisor_frame(&local);
-        let nowhere = (VirtAddr(0), VirtAddr(0));
+        let first = local.info().domain.0 + 1;
         let mut guest = Guest {
             local,
-            peer,
-            pages: [0..0, 0..0],
-            entries: [nowhere, nowhere],
+            mailboxes: [None; Side::COUNT],
+            waiting: first..first + peers,
+            pages: [const { 0..0 }; Side::COUNT],
+            trap_entries: [(VirtAddr(0), VirtAddr(0)); Side::COUNT],
             hypervisor_frame,
             complaint: None,
         };
-        for side in SIDES {
-            if side == Side::Own || guest.peer.is_some() {
-                let (start, end) = guest.numbers(side, Request::Pages);
-                guest.pages[side.index()] = start..end;
-                let (entry, stack) = guest.numbers(side, Request::TrapEntry);
-                guest.entries[side.index()] = (VirtAddr(entry), VirtAddr(stack));
-            }
-        }
-        Ok(guest)
+        guest.introduce(Side::Own);
+        guest
     }
 
-    /// Tells the peer that nothing more comes.
-    pub fn stop(&mut self) {
-        if self.peer.is_some() {
-            let _ = self.ask(Side::Peer, Request::Stop);
+    /// Asks a domain what the suite wants to know of it.
+    fn introduce(&mut self, side: Side) {
+        let (start, end) = self.numbers(side, Request::Pages);
+        self.pages[side.index()] = start..end;
+        let (entry, stack) = self.numbers(side, Request::TrapEntry);
+        self.trap_entries[side.index()] = (VirtAddr(entry), VirtAddr(stack));
+    }
+
+    /// Meets the next peer that waits, as that side, if there is one.
+    fn meet(&mut self, side: Side) {
+        let Some(domain) = self.waiting.next() else { return };
+        match peer::meet(&self.local, DomainId(domain), side) {
+            Ok(mailbox) => {
+                self.mailboxes[side.index()] = Some(mailbox);
+                self.introduce(side);
+            }
+            Err(why) => self.complain(format_args!("domain {domain}: {why}")),
+        }
+    }
+
+    /// Tells every peer that nothing more comes.
+    pub fn stop(&mut self) -> Result<(), &'static str> {
+        loop {
+            for side in PEERS {
+                if self.mailboxes[side.index()].is_some() {
+                    let _ = self.ask(side, Request::Stop);
+                    self.mailboxes[side.index()] = None;
+                }
+            }
+            if self.waiting.is_empty() {
+                return Ok(());
+            }
+            self.meet(Side::Peer);
+            if self.complaint.is_some() {
+                return Err("a peer that no test needed cannot be stopped");
+            }
         }
     }
 
@@ -67,23 +98,23 @@ impl Guest {
     }
 
     fn ask(&mut self, side: Side, request: Request) -> Answer {
-        match (side, &self.peer) {
-            (Side::Own, _) => self.local.carry_out(request),
-            (Side::Peer, Some(mailbox)) => {
-                let number = mailbox.ask(request);
-                match peer::wait(&self.local, mailbox, number) {
-                    Some(answer) => answer,
-                    // It does not come back from this.
-                    None if is_shutdown(&request) => Answer::Numbers(GONE.0, 0),
-                    None => {
-                        self.complain(format_args!("the peer does not answer {request:x?}"));
-                        self.peer = None;
-                        Answer::Numbers(0, 0)
-                    }
-                }
-            }
+        if side == Side::Own {
+            return self.local.carry_out(request);
+        }
+        let Some(mailbox) = self.mailboxes[side.index()] else {
             // What is undone on the side of a peer that has ended is undone already.
-            (Side::Peer, None) => Answer::Numbers(GONE.0, 0),
+            return Answer::Numbers(GONE.0, 0);
+        };
+        let number = mailbox.ask(request);
+        match peer::wait(&self.local, &mailbox, number) {
+            Some(answer) => answer,
+            // It does not come back from this.
+            None if is_shutdown(&request) => Answer::Numbers(GONE.0, 0),
+            None => {
+                self.complain(format_args!("{side:?} does not answer {request:x?}"));
+                self.mailboxes[side.index()] = None;
+                Answer::Numbers(0, 0)
+            }
         }
     }
 
@@ -130,12 +161,25 @@ fn hypervisor_frame(local: &Local) -> Mfn {
 }
 
 impl Caller for Guest {
-    fn has_peer(&self) -> bool {
-        self.peer.is_some()
+    fn begin(&mut self) {
+        for side in PEERS {
+            if !self.has(side) {
+                self.meet(side);
+            }
+        }
+        // Where none waits any more, the third takes the place of the peer.
+        if !self.has(Side::Peer) {
+            self.mailboxes.swap(Side::Peer.index(), Side::Third.index());
+            self.introduce(Side::Peer);
+        }
+    }
+
+    fn has(&mut self, side: Side) -> bool {
+        side == Side::Own || self.mailboxes[side.index()].is_some()
     }
 
     fn lose_peer(&mut self) {
-        self.peer = None;
+        self.mailboxes[Side::Peer.index()] = None;
     }
 
     fn call(&mut self, side: Side, number: u64, args: &Args) -> (Status, u64) {
@@ -182,7 +226,7 @@ impl Caller for Guest {
     }
 
     fn trap_entry(&self, side: Side) -> (VirtAddr, VirtAddr) {
-        self.entries[side.index()]
+        self.trap_entries[side.index()]
     }
 
     fn pages(&self, side: Side) -> Range<u64> {
@@ -201,8 +245,15 @@ impl Caller for Guest {
         pv_guest::time::now()
     }
 
-    fn type_in(&mut self, _side: Side, _bytes: &[u8]) -> bool {
-        false
+    fn type_in(&mut self, bytes: &[u8]) -> Option<usize> {
+        report::wants_typed(bytes);
+        for _ in 0..TYPING_PATIENCE {
+            if vcpu::pending(0).load(Relaxed) >> Port::CONSOLE.0 & 1 != 0 {
+                return Some(1);
+            }
+            peer::yield_turn(&self.local);
+        }
+        Some(0)
     }
 
     fn wrote(&self, _side: Side, _stream: Stream, _bytes: &[u8]) -> Option<bool> {

@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "tests make every call, and read and write pages by address")]
 
 use super::touch;
-use conformance::{Touch, Trapped};
+use conformance::{Side, Touch, Trapped};
 use core::ops::Range;
 use hypercall_abi::{
     PAGE_SIZE, Pfn, Port, Status, VirtAddr, calls::Args, start_info::StartInfo, stubs,
@@ -55,7 +55,7 @@ pub struct Local {
 impl Local {
     /// The domain, with a trap entry registered and events masked.
     pub fn new(info: &'static StartInfo) -> Result<Local, &'static str> {
-        if info.free_pfn.0 + TEST_PAGES + 1 >= info.frames {
+        if info.free_pfn.0 + TEST_PAGES + Side::COUNT as u64 >= info.frames {
             return Err("the domain has too little memory for the tests");
         }
         events::mask();
@@ -63,9 +63,9 @@ impl Local {
         Ok(Local { info })
     }
 
-    /// A page that no test uses.
-    pub fn spare_page(&self) -> Pfn {
-        self.info.free_pfn
+    /// A page that no test uses, for what this domain shares with that side.
+    pub fn page_for(&self, side: Side) -> Pfn {
+        Pfn(self.info.free_pfn.0 + side.index() as u64)
     }
 
     /// What the domain was told.

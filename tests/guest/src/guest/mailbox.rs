@@ -6,6 +6,7 @@
 //!      2       kind
 //!      3..11   its numbers
 //!      11..19  numbers of the answer
+//!      19      1 once the tester has called the peer
 //! ```
 #![allow(unsafe_code, reason = "the page is shared with another domain, and reached by address")]
 
@@ -22,10 +23,12 @@ const ANSWERED: usize = 1;
 const KIND: usize = 2;
 const ASKED: usize = 3;
 const TOLD: usize = 11;
+const CALLED: usize = 19;
 
 type Words = [u64; 8];
 
 /// The shared page.
+#[derive(Clone, Copy)]
 pub struct Mailbox {
     page: *const AtomicU64,
 }
@@ -54,6 +57,16 @@ impl Mailbox {
 
     fn get(&self, first: usize) -> Words {
         core::array::from_fn(|index| self.word(first + index).load(Ordering::Relaxed))
+    }
+
+    /// The tester calls the peer, which sleeps until then.
+    pub fn call(&self) {
+        self.word(CALLED).store(1, Ordering::Release);
+    }
+
+    /// Whether the tester has called.
+    pub fn is_called(&self) -> bool {
+        self.word(CALLED).load(Ordering::Acquire) != 0
     }
 
     /// The tester asks: the number of its request.

@@ -8,7 +8,7 @@ mod peer;
 mod report;
 mod touch;
 
-use conformance::{OWN, PEER, Side, registry, report::Counts};
+use conformance::{registry, report::Counts};
 use hypercall_abi::{DomainId, start_info::StartInfo};
 use local::Local;
 
@@ -17,20 +17,24 @@ pv_guest::entry!(main);
 /// What the command line asks for.
 struct Order<'a> {
     is_peer: bool,
-    peer: Option<DomainId>,
+    tester: Option<DomainId>,
+    peers: u16,
     filter: &'a str,
 }
 
 impl<'a> Order<'a> {
     fn read(line: &'a str) -> Result<Order<'a>, &'static str> {
-        let mut order = Order { is_peer: false, peer: None, filter: "" };
+        let mut order = Order { is_peer: false, tester: None, peers: 0, filter: "" };
         for word in line.split_ascii_whitespace() {
             match word.split_once('=') {
                 Some(("role", "tester")) => order.is_peer = false,
                 Some(("role", "peer")) => order.is_peer = true,
-                Some(("peer", number)) => {
-                    let number = number.parse().map_err(|_| "peer=N wants a domain's number")?;
-                    order.peer = Some(DomainId(number));
+                Some(("tester", number)) => {
+                    let number = number.parse().map_err(|_| "tester=N wants a domain's number")?;
+                    order.tester = Some(DomainId(number));
+                }
+                Some(("peers", number)) => {
+                    order.peers = number.parse().map_err(|_| "peers=N wants a number")?;
                 }
                 Some(("filter", text)) => order.filter = text,
                 _ => return Err("the command line has an unknown word"),
@@ -43,10 +47,10 @@ impl<'a> Order<'a> {
 fn main(info: &'static StartInfo) -> Result<(), &'static str> {
     let order = Order::read(info.command_line())?;
     let local = Local::new(info)?;
-    match (order.is_peer, order.peer) {
+    match (order.is_peer, order.tester) {
         (true, Some(tester)) => peer::serve(local, tester),
-        (true, None) => Err("a peer wants peer=N, the domain that tests"),
-        (false, peer) => test(caller::Guest::new(local, peer)?, order.filter),
+        (true, None) => Err("a peer wants tester=N, the domain that tests"),
+        (false, _) => test(caller::Guest::new(local, order.peers), order.filter),
     }
 }
 
@@ -60,10 +64,6 @@ fn test(mut guest: caller::Guest, filter: &str) -> Result<(), &'static str> {
         report::finished(case, &outcome);
     }
     report::done(counts);
-    guest.stop();
     // What the tests found is in the report; a run that came here ended well.
-    Ok(())
+    guest.stop()
 }
-
-/// The sides that there are.
-const SIDES: [Side; 2] = [OWN, PEER];

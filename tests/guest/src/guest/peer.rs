@@ -1,22 +1,26 @@
 //! The peer's role, and how the two domains find each other.
 //!
-//! The peer grants the tester one page before anything else, so that the grant's number is
-//! among the first; the tester tries those until one opens.
+//! The peer opens a port for the tester and grants it one page before anything else, so that
+//! their numbers are among the first; the tester tries those until one opens. Then the peer
+//! sleeps until the tester, which talks to one peer after another, signals it.
 #![allow(unsafe_code, reason = "the shared page is reached by address")]
 
 use super::{
     local::{Local, Request},
     mailbox::Mailbox,
 };
+use conformance::Side;
 use hypercall_abi::{
-    DomainId, GrantRef, Mfn, Status,
+    DomainId, GrantRef, Mfn, Port, Status,
     calls::{
-        Call, GrantMap, GrantShare, PteUpdate, SchedYield,
+        Call, EventAlloc, EventBind, EventClose, EventSend, GrantMap, GrantShare, PteUpdate,
+        SchedBlock, SchedYield,
         grant_map::MappedGrant,
         grant_share::Access,
         pte_update::{Space, Target, Update},
     },
 };
+use pv_guest::events;
 
 /// Turns that one domain waits for the other before it gives up.
 const PATIENCE: u32 = 100_000;
@@ -39,14 +43,20 @@ pub fn yield_turn(local: &Local) {
 
 /// Does what the tester asks for, until it asks to stop.
 pub fn serve(mut local: Local, tester: DomainId) -> Result<(), &'static str> {
-    let page = local.spare_page();
+    let page = local.page_for(Side::Own);
     let frame = p2m(&local, page);
     // SAFETY: nothing else uses the spare page, which is mapped writable.
     let mailbox = unsafe { Mailbox::new(local.address(page, 0)) };
+    let port = call(&local, &EventAlloc { domain: tester });
     let share = GrantShare { domain: tester, frame, access: Access::ReadWrite };
-    if call(&local, &share).0 != Status::SUCCESS {
-        return Err("the page for the tester cannot be granted");
+    if port.0 != Status::SUCCESS || call(&local, &share).0 != Status::SUCCESS {
+        return Err("the page and the port for the tester cannot be had");
     }
+    while !mailbox.is_called() {
+        let _ = call(&local, &SchedBlock);
+    }
+    events::mask();
+    let _ = call(&local, &EventClose { port: Port(port.1 as u32) });
     loop {
         let Some((number, request)) = mailbox.asked() else {
             yield_turn(&local);
@@ -60,10 +70,11 @@ pub fn serve(mut local: Local, tester: DomainId) -> Result<(), &'static str> {
     }
 }
 
-/// Opens the page that the peer has granted, in the place of a spare one.
-pub fn meet(local: &Local, peer: DomainId) -> Result<Mailbox, &'static str> {
+/// Opens the page that a peer has granted, in the place of a spare one of the side's own, and
+/// wakes the peer.
+pub fn meet(local: &Local, peer: DomainId, side: Side) -> Result<Mailbox, &'static str> {
     let mapped = open(local, peer).ok_or("the peer has granted no page")?;
-    let address = local.address(local.spare_page(), 0);
+    let address = local.address(local.page_for(side), 0);
     let entries = conformance::Entries(
         hypercall_abi::start_info::PageTableFormat::new(local.info().page_table_format)
             .ok_or("the page-table format is unknown")?,
@@ -75,7 +86,16 @@ pub fn meet(local: &Local, peer: DomainId) -> Result<Mailbox, &'static str> {
     }
     // SAFETY: the peer's page is mapped there now, writable, and the spare page that was
     // there before is used by nothing.
-    Ok(unsafe { Mailbox::new(address) })
+    let mailbox = unsafe { Mailbox::new(address) };
+    mailbox.call();
+    let bind = EventBind { domain: peer, port: Port::FIRST_DYNAMIC };
+    let (status, port) = call(local, &bind);
+    let port = Port(port as u32);
+    if status != Status::SUCCESS || call(local, &EventSend { port }).0 != Status::SUCCESS {
+        return Err("the peer cannot be woken");
+    }
+    let _ = call(local, &EventClose { port });
+    Ok(mailbox)
 }
 
 fn open(local: &Local, domain: DomainId) -> Option<MappedGrant> {

@@ -31,6 +31,11 @@ pub fn finished(case: &TestCase, outcome: &Outcome) {
     send(&Record::TestFinished { name: name.as_str(), outcome, clauses });
 }
 
+/// The host is to type these bytes into this domain's console.
+pub fn wants_typed(bytes: &[u8]) {
+    send(&Record::WantsTyped { bytes });
+}
+
 /// No test comes any more.
 pub fn done(counts: Counts) {
     send(&Record::Done { counts });
