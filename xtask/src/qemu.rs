@@ -72,8 +72,8 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
 pub struct Boot<'a> {
     /// The hypervisor's ELF file.
     pub hypervisor: &'a Path,
-    /// The bundle.
-    pub bundle: &'a Path,
+    /// The bundle, without which there are no guests.
+    pub bundle: Option<&'a Path>,
     /// The hypervisor's command line.
     pub command_line: &'a str,
     /// Bytes of memory.
@@ -102,7 +102,10 @@ pub fn command(qemu: &Path, arch: Arch, boot: &Boot<'_>) -> Command {
     command.args(["-rtc", "base=2026-01-01T00:00:00,clock=vm"]);
     command.args(["-nodefaults", "-no-reboot", "-display", "none", "-monitor", "none"]);
     command.args(["-chardev", "stdio,id=serial,signal=on", "-serial", "chardev:serial"]);
-    command.arg("-kernel").arg(boot.hypervisor).arg("-initrd").arg(boot.bundle);
+    command.arg("-kernel").arg(boot.hypervisor);
+    if let Some(bundle) = boot.bundle {
+        command.arg("-initrd").arg(bundle);
+    }
     if !boot.command_line.is_empty() {
         command.args(["-append", boot.command_line]);
     }

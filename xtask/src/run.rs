@@ -92,7 +92,7 @@ impl Run {
         if self.keep {
             std::fs::copy(&run.bundle, &bundle)
                 .with_context(|| format!("cannot write {}", bundle.display()))?;
-            boot.bundle = &bundle;
+            boot.bundle = Some(&bundle);
         }
         let mut command = qemu::command(&run.qemu, self.arch, &boot);
         if self.keep {
@@ -191,7 +191,7 @@ impl Ready {
     pub fn boot<'a>(&'a self, plan: &Plan) -> qemu::Boot<'a> {
         qemu::Boot {
             hypervisor: &self.hypervisor,
-            bundle: &self.bundle,
+            bundle: Some(&self.bundle),
             command_line: "",
             memory: plan.memory,
             debugger: None,

@@ -2,6 +2,7 @@
 
 mod boots;
 mod containment;
+mod damaged;
 mod refused;
 
 use crate::arch::Arch;
@@ -71,6 +72,7 @@ impl Test {
                 count += suite(arch, may);
                 count += boots::all(arch, may);
                 count += containment::all(arch, may);
+                count += damaged::all(arch, may);
             }
             count += refused::all(self.arch.unwrap_or_default(), may);
         }

@@ -2,7 +2,7 @@
 //! with an error that names the thing and the mend.
 
 use super::Count;
-use super::boots;
+use super::{boots, damaged};
 use crate::arch::Arch;
 use crate::build::read;
 use crate::images::{Builder, GUEST};
@@ -19,7 +19,7 @@ use std::path::Path;
 
 /// Where fields lie in an ELF file: the machine in its header, the address in a program header.
 const E_MACHINE: usize = 18;
-const P_VADDR: usize = 16;
+pub const P_VADDR: usize = 16;
 
 /// Where the name and the version lie in a note.
 const NOTE_NAME: usize = 12;
@@ -89,10 +89,7 @@ fn refused(arch: Arch, case: &Case, progress: &Progress) -> Result<()> {
 
 /// Guest images, made of a good one.
 fn guests(arch: Arch, good: &[u8], folder: &Path) -> Result<Vec<Case>> {
-    let other = match arch {
-        Arch::X86_64 => Arch::Riscv64,
-        Arch::Riscv64 => Arch::X86_64,
-    };
+    let other = damaged::other(arch);
     let segments = loaded(good)?;
     let [first, second, ..] = segments[..] else { anyhow::bail!("a guest has two segments") };
     let first_address = good[first + P_VADDR..][..8].to_vec();
@@ -232,14 +229,14 @@ fn others(arch: Arch, good: &Path) -> Vec<Case> {
 }
 
 /// A copy with other bytes at a place.
-fn patched(bytes: &[u8], at: usize, new: &[u8]) -> Vec<u8> {
+pub fn patched(bytes: &[u8], at: usize, new: &[u8]) -> Vec<u8> {
     let mut copy = bytes.to_vec();
     copy[at..at + new.len()].copy_from_slice(new);
     copy
 }
 
 /// Where the program headers of what is loaded lie in an ELF file.
-fn loaded(bytes: &[u8]) -> Result<Vec<usize>> {
+pub fn loaded(bytes: &[u8]) -> Result<Vec<usize>> {
     let file = ElfBytes::<LittleEndian>::minimal_parse(bytes).context("the guest's ELF file")?;
     let headers = file.segments().context("the guest has no segments")?;
     let (start, size) = (file.ehdr.e_phoff as usize, usize::from(file.ehdr.e_phentsize));
