@@ -6,6 +6,7 @@ use crate::process;
 use crate::toolchain::Toolchain;
 use crate::workspace;
 use anyhow::{Context, Result, bail};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -45,6 +46,17 @@ impl Builder {
         self.build(command, package)
     }
 
+    /// Builds a package of this workspace anew, linked with another linker of LLVM's.
+    pub fn linked_with(&self, linker: &Path, package: &str) -> Result<PathBuf> {
+        let mut command = self.command("rustc", &format!("images/{}", self.arch))?;
+        command.current_dir(workspace::root()).args(["--package", package]);
+        let mut flag = OsString::from("-Clinker=");
+        flag.push(linker);
+        // For the program alone: as the target's own linker it would have everything built again.
+        let flags = [OsString::from("--"), flag, "-Clinker-flavor=ld.lld".into()];
+        self.build_with(command, package, &flags)
+    }
+
     /// Builds the crate in a folder, which may be of another workspace.
     pub fn folder(&self, folder: &Path) -> Result<PathBuf> {
         if !folder.join("Cargo.toml").exists() {
@@ -69,8 +81,12 @@ impl Builder {
         Ok(command)
     }
 
-    fn build(&self, mut command: Command, what: &str) -> Result<PathBuf> {
-        command.args(["--message-format=json-render-diagnostics", "--quiet"]);
+    fn build(&self, command: Command, what: &str) -> Result<PathBuf> {
+        self.build_with(command, what, &[])
+    }
+
+    fn build_with(&self, mut command: Command, what: &str, last: &[OsString]) -> Result<PathBuf> {
+        command.args(["--message-format=json-render-diagnostics", "--quiet"]).args(last);
         command.stdout(Stdio::piped()).stderr(Stdio::inherit());
         let line = process::show(&command);
         let child = command.spawn().with_context(|| format!("cannot run `{line}`"))?;

@@ -92,7 +92,7 @@ pub fn other(arch: Arch) -> Arch {
 }
 
 /// A bundle of one domain with that image.
-fn bundle(image: &[u8], memory: u64) -> Result<Vec<u8>> {
+pub fn bundle(image: &[u8], memory: u64) -> Result<Vec<u8>> {
     let domain = Domain {
         name: "alone",
         memory,

@@ -3,6 +3,7 @@
 mod boots;
 mod containment;
 mod damaged;
+mod linker;
 mod refused;
 
 use crate::arch::Arch;
@@ -73,6 +74,7 @@ impl Test {
                 count += boots::all(arch, may);
                 count += containment::all(arch, may);
                 count += damaged::all(arch, may);
+                count += linker::all(arch, may);
             }
             count += refused::all(self.arch.unwrap_or_default(), may);
         }

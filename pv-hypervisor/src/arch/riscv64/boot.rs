@@ -74,17 +74,27 @@ fn open(address: u64) -> (Fdt<'static>, Range<u64>) {
 }
 
 fn read_chosen(boot: &mut BootInfo, chosen: &FdtNode<'_, '_>) {
+    read_bundle(boot, chosen);
+    if let Some(line) = chosen.property("bootargs") {
+        boot.set_command_line(line.value.strip_suffix(&[0]).unwrap_or(line.value));
+    }
+}
+
+fn read_bundle(boot: &mut BootInfo, chosen: &FdtNode<'_, '_>) {
     let number = |name| chosen.property(name).and_then(|property| property.as_usize());
     if let (Some(start), Some(end)) = (number("linux,initrd-start"), number("linux,initrd-end")) {
+        // An empty file is as good as none, and is told of as that.
+        if start == end {
+            return;
+        }
         let bundle = start as u64..end as u64;
         let inside = |memory: &Range<u64>| memory.start <= bundle.start && bundle.end <= memory.end;
         if bundle.is_empty() || !boot.memory.iter().any(inside) {
-            fatal::stop(format_args!("the device tree's initrd is not in memory"));
+            fatal::stop(format_args!(
+                "the device tree's initrd is not in memory: give the machine more, or the bundle less"
+            ));
         }
         boot.bundle = Some(bundle);
-    }
-    if let Some(line) = chosen.property("bootargs") {
-        boot.set_command_line(line.value.strip_suffix(&[0]).unwrap_or(line.value));
     }
 }
 

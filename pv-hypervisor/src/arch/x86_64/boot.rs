@@ -82,12 +82,19 @@ fn read_module(boot: &mut BootInfo, address: u64, modules: u32) {
         return;
     }
     let module = Record::new("the list of modules", address, MODULE_BYTES);
-    let Some(bundle) = range(module.u64(0), module.u64(8)) else {
-        fatal::stop(format_args!("PVH start information: the module is empty"));
+    let (start, size) = (module.u64(0), module.u64(8));
+    // An empty file is as good as none, and is told of as that.
+    if size == 0 {
+        return;
+    }
+    let Some(bundle) = range(start, size) else {
+        fatal::stop(format_args!("PVH start information: the module wraps: boot it again"));
     };
     let inside = |memory: &Range<u64>| memory.start <= bundle.start && bundle.end <= memory.end;
     if !boot.memory.iter().any(inside) {
-        fatal::stop(format_args!("PVH start information: the module is not in memory"));
+        fatal::stop(format_args!(
+            "PVH start information: the module is not in memory: give the machine more"
+        ));
     }
     boot.bundle = Some(bundle);
 }
