@@ -44,6 +44,7 @@ fn call_numbers_begin_at_zero_without_a_gap() {
     }
 }
 
+/// Clauses: VERSION.3
 #[test]
 fn calls_keep_their_numbers() {
     let names = "abi_query pt_create pt_pin pt_unpin pt_switch pte_update tlb_flush \
@@ -55,6 +56,7 @@ fn calls_keep_their_numbers() {
     assert_eq!(table, names.split_whitespace().collect::<Vec<_>>());
 }
 
+/// Clauses: VERSION.3
 #[test]
 fn errors_keep_their_numbers() {
     let names = "UnknownCall BadArgument BadFrame NotOwner TypeConflict BadEntry BadLevel \

@@ -49,6 +49,7 @@ fn segments_come_in_the_order_of_their_addresses() {
     assert!(image.segments.is_sorted_by_key(|segment| segment.address));
 }
 
+/// Clauses: START.1
 #[test]
 fn other_files_and_machines() {
     assert_eq!(GuestImage::parse(b"", Architecture::X86_64), Err(ImageError::NotElf));
@@ -66,6 +67,7 @@ fn other_files_and_machines() {
     assert_eq!(with(|f| f.parts[1].kind = 2), ImageError::NeedsLoader);
 }
 
+/// Clauses: START.1
 #[test]
 fn truncated_files() {
     let bytes = good().write();
@@ -78,6 +80,7 @@ fn truncated_files() {
     }
 }
 
+/// Clauses: START.1
 #[test]
 fn segments() {
     assert_eq!(with(|f| f.parts.drain(..3).for_each(drop)), ImageError::NoSegments);
@@ -115,6 +118,7 @@ fn segments() {
     );
 }
 
+/// Clauses: START.1
 #[test]
 fn the_entry_is_executable() {
     for entry in [0, 0x1000_1800, 0x1000_2000, 0x1000_3000, u64::MAX] {
@@ -122,6 +126,7 @@ fn the_entry_is_executable() {
     }
 }
 
+/// Clauses: START.1 VERSION.1 VERSION.5
 #[test]
 fn the_note() {
     assert_eq!(with(|f| drop(f.parts.pop())), ImageError::NoNote);
@@ -142,6 +147,7 @@ fn the_note() {
     );
 }
 
+/// Clauses: START.1
 #[test]
 fn the_map_of_memory() {
     for base in [0x1000, GUEST_END, u64::MAX] {

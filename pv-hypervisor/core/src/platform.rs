@@ -262,6 +262,7 @@ impl Registers for Riscv64Registers {
 mod tests {
     use super::*;
 
+    /// Clauses: X86.7
     #[test]
     fn a_guest_cannot_raise_its_privilege_through_flags() {
         let mut registers = X86_64Registers { rflags: u64::MAX, ..Default::default() };
@@ -274,6 +275,7 @@ mod tests {
         assert_eq!(registers.rflags, RFLAGS_FORCED);
     }
 
+    /// Clauses: TRAP.5
     #[test]
     fn a_trap_entry_is_not_single_stepped() {
         let mut registers = X86_64Registers { rflags: 0x4_0702, ..Default::default() };

@@ -107,6 +107,7 @@ mod tests {
         assert!(tlb.may_be_cached(tlb.now()));
     }
 
+    /// Clauses: FRAME.18
     #[test]
     fn a_wrap_of_the_clock_never_hides_a_stale_translation() {
         let last = Epoch(u32::MAX);

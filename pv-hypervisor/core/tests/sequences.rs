@@ -241,6 +241,7 @@ fn run<P: Platform>(budget: u32, ops: &[(u8, Op)]) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
+    /// Clauses: PT_PIN.15 PT_UNPIN.10 PTE_UPDATE.16 CALL.7 FRAME.9 FRAME.10 FRAME.11 FRAME.16
     #[test]
     fn every_invariant_holds_x86_64(
         budget in prop_oneof![Just(1u32), Just(40u32), Just(2048u32)],
@@ -249,6 +250,7 @@ proptest! {
         run::<X86_64>(budget, &ops);
     }
 
+    /// Clauses: PT_PIN.15 PT_UNPIN.10 PTE_UPDATE.16 CALL.7 FRAME.9 FRAME.10 FRAME.11 FRAME.16
     #[test]
     fn every_invariant_holds_sv39(
         budget in prop_oneof![Just(1u32), Just(40u32), Just(2048u32)],

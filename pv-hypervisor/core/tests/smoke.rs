@@ -9,10 +9,12 @@ use hypercall_abi::calls::grant_map::MappedGrant;
 use hypercall_abi::calls::grant_share::Access;
 use hypercall_abi::calls::pte_update::{Space, Target};
 use hypercall_abi::calls::*;
-use hypercall_abi::{DomainId, Error, GrantRef, Mfn};
+use hypercall_abi::start_info::StartInfo;
+use hypercall_abi::{DomainId, Error, GrantRef, Mfn, VirtAddr};
 use pv_core::format::{Format, Permissions};
 use pv_core::model;
 use pv_core::{Machine, Platform, Riscv64Sv39, Riscv64Sv48, X86_64};
+use std::mem::offset_of;
 
 const RW: Permissions = Permissions { write: true, execute: false };
 const RO: Permissions = Permissions { write: false, execute: false };
@@ -98,6 +100,24 @@ fn frames_go_out_and_come_back_clean<P: Platform>() {
     world.finish();
 }
 
+/// Clauses: START.3 START.6
+fn segments_are_filled_with_zeros<P: Platform>() {
+    let mut world = World::<P>::new(1, 128);
+    let info = world.p2m(0, 0);
+    let image = world.machine.read(info, offset_of!(StartInfo, image_pfn) / 8);
+    // Three bytes of the file, 0x1800 in memory; mapped at its own address, without the right
+    // to write.
+    let address = |offset: u64| VirtAddr(0x1000_0000 + offset);
+    world.switch_to(0);
+    assert_eq!(world.machine.access(address(0), model::Access::Read), Ok(0x03_0201));
+    for offset in (8..0x2000).step_by(8) {
+        assert_eq!(world.machine.access(address(offset), model::Access::Read), Ok(0));
+    }
+    assert_eq!(world.machine.access(address(0), model::Access::Write(1)), Err(model::Fault));
+    assert_eq!(world.machine.read(world.p2m(0, image), 0), 0x03_0201);
+    world.finish();
+}
+
 macro_rules! for_each_platform {
     ($($test:ident)*) => {$(
         mod $test {
@@ -119,6 +139,7 @@ macro_rules! for_each_platform {
 
 for_each_platform! {
     domains_come_and_go
+    segments_are_filled_with_zeros
     tables_are_never_writable
     foreign_frames_need_a_grant
     frames_go_out_and_come_back_clean

@@ -47,6 +47,18 @@ fn a_damaged_frame_costs_no_other() {
     assert_eq!(items.len(), 3);
 }
 
+/// Clauses: CONSOLE_WRITE.4
+#[test]
+fn a_message_cannot_hold_another() {
+    // What a domain would write to speak as the hypervisor, or as another domain.
+    for source in [0, 2] {
+        let mut bytes = vec![0];
+        bytes.extend(frame(source, Kind::Report, b"all is well"));
+        let items = Splitter::new().feed(&frame(1, Kind::Text, &bytes));
+        assert_eq!(items, [message(1, Kind::Text, &bytes)]);
+    }
+}
+
 #[test]
 fn an_unfinished_frame_is_returned_at_the_end() {
     let mut splitter = Splitter::new();

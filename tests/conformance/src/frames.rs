@@ -13,6 +13,7 @@ use hypercall_abi::{
         grant_share::Access,
         pte_update::{Target, Update},
     },
+    start_info::ARGUMENT_PFN,
 };
 
 tests! { "frames":
@@ -30,6 +31,7 @@ tests! { "frames":
     type_changes_at_zero: "PT_PIN.6 PT_CREATE.4 FRAME.5",
     shared_table_is_counted: "PTE_UPDATE.13 PT_UNPIN.6 FRAME.11",
     refusals_change_nothing: "ERROR.2 ERROR.3",
+    argument_frame_needs_no_mapping: "CALL.6",
 }
 
 fn at(table: Mfn, index: u16, value: u64) -> PteUpdate {
@@ -277,4 +279,22 @@ fn refusals_change_nothing(t: &mut Test<'_>) -> Check {
         (c.frames, c.table_frames, c.pinned_tables, c.grants, c.handles, c.ports)
     };
     equal(part(&after), part(&before), "what the domain has")
+}
+
+fn argument_frame_needs_no_mapping(t: &mut Test<'_>) -> Check {
+    // The hypervisor reaches it by its own map: where the guest has it mapped is nothing to it.
+    let frame = t.p2m(OWN, ARGUMENT_PFN);
+    let page = Page { pfn: ARGUMENT_PFN, frame };
+    let (one, two) = (t.table(OWN, Level::L1)?, t.page(OWN)?);
+    let value = leaf(t, two, Permit::Read);
+    for index in 0..2u16 {
+        let target = Target::Entry { table: one.frame, index };
+        t.set_update(OWN, index.into(), Update::new(target, value));
+    }
+    t.unmap(OWN, page)?;
+    equal(t.ok(OWN, &PteUpdate::Many(2))?, 2, "updates")?;
+    for index in 0..2 {
+        equal(t.read(OWN, one, index), value, "an entry")?;
+    }
+    Ok(())
 }

@@ -13,8 +13,9 @@ use hypercall_abi::{
 };
 
 tests! { "start":
-    information: "START.6",
+    information: "START.6 VERSION.4",
     pages_are_mapped: "START.2",
+    image_is_mapped: "START.3",
     tables_are_read_only: "START.2",
     nothing_else_is_mapped: "START.4",
     first_root: "START.5",
@@ -32,6 +33,10 @@ fn information(t: &mut Test<'_>) -> Check {
     check(line <= COMMAND_LINE_BYTES as u64, "the command line fits")?;
     let name = t.start_info(OWN, offset_of!(StartInfo, name_length));
     check(name <= NAME_BYTES as u64, "the name fits")?;
+    let reserved = offset_of!(StartInfo, reserved);
+    for offset in (reserved..offset_of!(StartInfo, command_line)).step_by(8) {
+        equal(t.start_info(OWN, offset), 0, "a reserved word")?;
+    }
     for offset in (size_of::<StartInfo>()..PAGE_SIZE as usize).step_by(8) {
         equal(t.start_info(OWN, offset), 0, "a word after the information")?;
     }
@@ -44,6 +49,19 @@ fn pages_are_mapped(t: &mut Test<'_>) -> Check {
     t.reaches(OWN, address, Touch::Write(0x1357))?;
     equal(t.reaches(OWN, address, Touch::Read)?, 0x1357, "what was written")?;
     t.faults(OWN, address, Touch::Execute).map(drop)
+}
+
+fn image_is_mapped(t: &mut Test<'_>) -> Check {
+    // The trap entry lies in a segment of code: at its own address it is not to be written.
+    let (entry, _) = t.caller().trap_entry(OWN);
+    let address = VirtAddr(entry.0 & !7);
+    let word = t.reaches(OWN, address, Touch::Read)?;
+    t.faults(OWN, address, Touch::Write(word))?;
+    let first = t.start_info(OWN, offset_of!(StartInfo, image_pfn));
+    let pages = t.start_info(OWN, offset_of!(StartInfo, stack_pfn)) - first;
+    check(pages > 0, "the image has pages")?;
+    let address = t.physmap(OWN, Pfn(first));
+    t.reaches(OWN, address, Touch::Read).map(drop)
 }
 
 fn tables_are_read_only(t: &mut Test<'_>) -> Check {

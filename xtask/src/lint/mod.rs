@@ -39,11 +39,11 @@ struct Findings {
 }
 
 /// A source file.
-struct Source {
+pub struct Source {
     /// Its path from the workspace's folder.
-    path: PathBuf,
+    pub path: PathBuf,
     /// Its text.
-    text: String,
+    pub text: String,
 }
 
 impl Lint {
@@ -107,7 +107,7 @@ fn compilers(may: MayInstall) -> Result<usize> {
 }
 
 /// Every Rust file of the workspace, in the order of their paths.
-fn sources(root: &Path) -> Result<Vec<Source>> {
+pub fn sources(root: &Path) -> Result<Vec<Source>> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {

@@ -141,6 +141,7 @@ fn one(title: &str, test: impl FnOnce(&Progress) -> Result<()>) -> Count {
     Count::one(passed)
 }
 
+/// Clauses: FRAME.16 SHUTDOWN.7
 fn ends_well(command: Command, progress: &Progress) -> Result<Value> {
     let ran = run(command, progress)?;
     if !ran.well {

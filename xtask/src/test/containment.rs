@@ -100,6 +100,7 @@ fn checks(arch: Arch, ran: &Ran, report: &Value) -> Vec<(String, Result<()>)> {
 }
 
 /// The domain ended well or not, with that in its reason.
+/// Clauses: SHUTDOWN.7 TRAP.7
 fn ended(report: &Value, name: &str, well: bool, reason: &str) -> Result<()> {
     let domains = report["domains"].as_array().context("the report has no domains")?;
     let domain = domains.iter().find(|domain| domain["name"] == name);
@@ -111,6 +112,7 @@ fn ended(report: &Value, name: &str, well: bool, reason: &str) -> Result<()> {
 }
 
 /// The domain's registers follow the line that says why it ended.
+/// Clauses: END.2
 fn registers(arch: Arch, ran: &Ran, name: &str) -> Result<()> {
     let (counter, stack) = match arch {
         Arch::X86_64 => (" rip ", " rsp "),

@@ -49,6 +49,7 @@ struct Machine {
 }
 
 /// Boots each: a test for each.
+/// Clauses: START.1
 pub fn all(arch: Arch, may: MayInstall) -> Count {
     let progress = Progress::new(&format!("damaged bundles, {arch}"));
     let mut count = Count::default();

@@ -35,6 +35,7 @@ struct Case {
 }
 
 /// Gives each bad input to `run`: a test for each.
+/// Clauses: START.1
 pub fn all(arch: Arch, may: MayInstall) -> Count {
     let progress = Progress::new("bad input");
     let mut count = Count::default();

@@ -294,6 +294,7 @@ mod tests {
         ]
     }
 
+    /// Clauses: FRAME.1
     #[test]
     fn regions_are_honoured_and_the_later_kind_wins() {
         let table = FrameTable::new(&regions(), 7).unwrap();
@@ -304,6 +305,9 @@ mod tests {
         assert_eq!(table.get(Mfn(20)), Ok(&Frame::Hypervisor));
         assert_eq!(table.get(Mfn(21)), Err(Error::BadFrame));
         assert_eq!(table.unowned(), 48 - 4);
+        // Whatever the boot loader has left in memory is scrubbed before a domain sees it.
+        let is_dirty = |frame| matches!(table.get(Mfn(frame)), Ok(Frame::Dirty { .. }));
+        assert!((16..20).chain(24..64).all(is_dirty));
     }
 
     #[test]

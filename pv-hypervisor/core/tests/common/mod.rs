@@ -202,7 +202,7 @@ impl<P: Platform> World<P> {
     }
 }
 
-fn set_call<R: Registers>(registers: &mut R, number: u64, args: [u64; 6]) {
+pub fn set_call<R: Registers>(registers: &mut R, number: u64, args: [u64; 6]) {
     // The words of the two architectures' registers, by their layouts.
     let x86_64 = R::WORDS == 24;
     let places = if x86_64 { [11, 12, 13, 7, 8, 9] } else { [9, 10, 11, 12, 13, 14] };

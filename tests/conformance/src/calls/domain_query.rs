@@ -9,7 +9,7 @@ use hypercall_abi::{
 };
 
 tests! { "domain_query":
-    oneself: "DOMAIN_QUERY.3 CALL.8",
+    oneself: "DOMAIN_QUERY.3 CALL.8 VERSION.4",
     calls_and_refusals: "DOMAIN_QUERY.3 CALL.10",
     every_byte: "DOMAIN_QUERY.4",
     domain_range: "DOMAIN_QUERY.1",

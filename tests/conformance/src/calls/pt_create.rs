@@ -12,7 +12,7 @@ use hypercall_abi::{
 };
 
 tests! { "pt_create":
-    success: "PT_CREATE.7 PT_CREATE.8",
+    success: "PT_CREATE.7 PT_CREATE.8 CALL.4",
     every_level: "PT_CREATE.1 PT_CREATE.8",
     canonical_slots: "PT_CREATE.7 SLOT.1",
     read_only_mappings_stay: "PT_CREATE.9",

@@ -11,7 +11,7 @@ use hypercall_abi::{
 };
 
 tests! { "pt_switch":
-    keep_both: "PT_SWITCH.7",
+    keep_both: "PT_SWITCH.7 CALL.4",
     same_kernel_root: "PT_SWITCH.7 PT_SWITCH.8",
     new_kernel_root: "PT_SWITCH.7 PT_SWITCH.8",
     unpinned_root_is_held: "PT_SWITCH.7 PT_UNPIN.8",

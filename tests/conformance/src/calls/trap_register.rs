@@ -4,7 +4,7 @@ use crate::{Check, OWN, Test, Touch, equal, registry::tests, test::SCRATCH};
 use hypercall_abi::{Error, VirtAddr, calls::TrapRegister};
 
 tests! { "trap_register":
-    success: "TRAP_REGISTER.5",
+    success: "TRAP_REGISTER.5 CALL.4",
     traps_arrive: "TRAP_REGISTER.4 TRAP.3",
     highest_addresses: "TRAP_REGISTER.1 TRAP_REGISTER.3",
     entry_range: "TRAP_REGISTER.1",

@@ -1,0 +1,91 @@
+//! `cargo xtask spec`: builds the book, with a page that says which tests check which clause.
+//!
+//! A clause is a line of the book that begins with its tag, `**PT_PIN.3**`. A test cites the tags
+//! of the clauses that it checks: one of the conformance suite in its list, any other in a line
+//! `/// Clauses: PT_PIN.3` of its own documentation. A clause that no test can check ends with
+//! the reason, `*Not testable: ...*`.
+
+mod book;
+mod cited;
+mod coverage;
+
+use crate::build::write;
+use crate::packages::MayInstall;
+use crate::{lint, process, toolchain, workspace};
+use anyhow::{Result, bail};
+use clap::Args;
+use conformance::registry::GROUPS;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The version of mdbook that is installed when none is there.
+const MDBOOK: &str = "0.5.4";
+
+/// Build the book of the interface, and its page of coverage.
+#[derive(Args)]
+pub struct Spec {
+    /// Only check: fail when a test cites a clause that there is not, or when the page of
+    /// coverage is not the one that would be written.
+    #[arg(long)]
+    check: bool,
+    /// Install nothing; say what is missing instead.
+    #[arg(long)]
+    no_install: bool,
+}
+
+impl Spec {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        let folder = workspace::root().join("spec");
+        let clauses = book::clauses(&folder.join("src"))?;
+        let suite = GROUPS.iter().flat_map(|group| group.iter()).map(|test| cited::Citation {
+            test: format!("`{}::{}`", test.group, test.name),
+            clauses: test.clauses.to_owned(),
+        });
+        let others = cited::citations(&lint::sources(workspace::root())?)?;
+        let citations: Vec<_> = suite.chain(others).collect();
+        let coverage = coverage::coverage(&clauses, &citations)?;
+        let path = folder.join("src/coverage.md");
+        if self.check {
+            if std::fs::read_to_string(&path).unwrap_or_default() != coverage.page {
+                bail!("{} is out of date: run `cargo xtask spec`", path.display());
+            }
+        } else {
+            write(&path, coverage.page.as_bytes())?;
+            let mdbook = mdbook(MayInstall(!self.no_install))?;
+            process::run(Command::new(mdbook).arg("build").arg(&folder).stdout(std::io::stderr()))?;
+            println!("the book: {}", folder.join("book/index.html").display());
+        }
+        if let Some(first) = coverage.open.first() {
+            bail!(
+                "{} clauses are cited by no test, {first} the first: cite each in a test that checks it, or end it with `*Not testable: the reason.*`",
+                coverage.open.len()
+            );
+        }
+        println!("{}", coverage.summary);
+        Ok(())
+    }
+}
+
+/// mdbook in `PATH`, or where `cargo xtask spec` installs it.
+pub fn find_mdbook() -> Option<PathBuf> {
+    let own = workspace::target().join("tools/bin/mdbook");
+    workspace::find_program("mdbook").or_else(|| workspace::is_program(&own).then_some(own))
+}
+
+fn mdbook(may: MayInstall) -> Result<PathBuf> {
+    if let Some(path) = find_mdbook() {
+        return Ok(path);
+    }
+    if !may.0 {
+        bail!(
+            "mdbook is missing (--no-install was given); install it with:\n  cargo install mdbook --locked --version {MDBOOK}"
+        );
+    }
+    let folder = workspace::target_folder("tools")?;
+    eprintln!("installing for the book: mdbook {MDBOOK} into {}", folder.display());
+    let mut command = Command::new(toolchain::cargo());
+    command.args(["install", "mdbook", "--locked", "--version", MDBOOK, "--root"]).arg(&folder);
+    process::run(command.stdout(std::io::stderr()))?;
+    Ok(folder.join("bin/mdbook"))
+}
