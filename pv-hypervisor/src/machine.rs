@@ -9,6 +9,9 @@ use hypercall_abi::{DomainId, Mfn, PAGE_SHIFT, PAGE_SIZE, VirtAddr};
 use pv_core::{FRAME_WORDS, Machine};
 use pv_wire::{Kind, Source};
 
+/// Times in a second that the serial line is looked at, if anybody may type.
+const POLLS_PER_SECOND: u64 = 100;
+
 /// This machine. The core passes only frames that it was told of, all of which the direct map
 /// covers: that is what every `SAFETY` below rests on. Guests may write frames at any time, so
 /// that none is ever borrowed.
@@ -23,8 +26,9 @@ pub struct Hardware {
 }
 
 impl Hardware {
-    /// The machine, without an alarm; the serial line is to be looked at every `poll_ticks`.
-    pub fn new(poll_ticks: u64) -> Hardware {
+    /// The machine, without an alarm, and whether anybody may type.
+    pub fn new(ticks_per_second: u64, typed: bool) -> Hardware {
+        let poll_ticks = if typed { ticks_per_second / POLLS_PER_SECOND } else { u64::MAX };
         Hardware { alarm: u64::MAX, poll: poll_ticks, poll_ticks }
     }
 

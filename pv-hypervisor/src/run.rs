@@ -20,16 +20,8 @@ use pv_core::{
 use pv_wire::RunTotals;
 use spin::mutex::SpinMutex;
 
-/// Times in a second that the serial line is looked at.
-const POLLS_PER_SECOND: u64 = 100;
-
 /// No domain: what is typed goes nowhere.
-const NOBODY: DomainId = DomainId(0);
-
-/// Ticks between two looks at the serial line, if what is typed goes to `focus`.
-pub fn poll_ticks(focus: DomainId, ticks_per_second: u64) -> u64 {
-    if focus == NOBODY { u64::MAX } else { ticks_per_second / POLLS_PER_SECOND }
-}
+pub const NOBODY: DomainId = DomainId(0);
 
 /// Everything that the hypervisor is, behind one lock.
 pub struct Hypervisor {

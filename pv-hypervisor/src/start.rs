@@ -30,7 +30,7 @@ pub fn start(boot: &BootInfo) -> ! {
     // writes it.
     let bytes = unsafe { direct_map::bytes(bundle) };
     let focus = DomainId(options.focus);
-    let mut machine = Hardware::new(run::poll_ticks(focus, ticks_per_second));
+    let mut machine = Hardware::new(ticks_per_second, focus != run::NOBODY);
     let mut parsed = None;
     let loaded = loader::load(bytes, &mut parsed, &mut machine, &layout, ticks_per_second)
         .unwrap_or_else(|error| fatal::stop(format_args!("{error}")));

@@ -57,6 +57,30 @@ pub struct Trapped {
     pub address: u64,
 }
 
+/// Machine code to be run by a return from a trap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Run {
+    /// In virtual user mode, on the user root; else in the kernel, where the code may return.
+    pub user: bool,
+    /// Where the code begins.
+    pub code: VirtAddr,
+    /// What the register of the first argument and that of the status hold.
+    pub value: u64,
+    /// The flags, where the architecture has any.
+    pub flags: u64,
+}
+
+/// How machine code ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ran {
+    /// What the register of the status held.
+    pub value: u64,
+    /// The trap that it ended in; `None`: it returned.
+    pub trapped: Option<Trapped>,
+    /// The program counter of that trap.
+    pub pc: u64,
+}
+
 /// A state of a frame that the calls of a small domain with one vCPU do not bring about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pretence {
@@ -112,6 +136,10 @@ pub trait Caller {
         touch: Touch,
         updates: u64,
     ) -> (Option<Trapped>, Result<u64, Trapped>);
+
+    /// Runs machine code up to its first trap, of which an event is one, or its return. `None`: no
+    /// instructions are executed here.
+    fn run(&mut self, side: Side, run: Run) -> Option<Ran>;
 
     /// Whether the trap entry took an event on this port (0 to 1023); forgets it.
     fn take_event(&mut self, side: Side, port: u32) -> bool;

@@ -2,8 +2,8 @@
 //! implements [`Caller`]: on a host against pv-core's model of a machine (`tests/host`), or
 //! in a guest under the booted hypervisor (`tests/guest`).
 //!
-//! * [`calls`] has one file a call; [`start`], [`traps`] and [`frames`] have the tests of rules
-//!   that span calls;
+//! * [`calls`] has one file a call; [`start`], [`traps`], [`frames`] and [`processor`] have the tests
+//!   of rules that span calls;
 //! * a test is a function of [`Test`], which speaks for two domains or three and puts back what the
 //!   test changed ([`journal`]);
 //! * [`registry`] lists the tests, each with the clauses of the book that it checks;
@@ -19,6 +19,7 @@ pub mod entries;
 pub mod frames;
 pub mod journal;
 pub mod outcome;
+pub mod processor;
 pub mod registry;
 pub mod report;
 pub mod start;
@@ -26,7 +27,7 @@ mod test;
 pub mod traps;
 mod undo;
 
-pub use caller::{Caller, OWN, PEER, Pretence, Side, THIRD, Touch, Trapped};
+pub use caller::{Caller, OWN, PEER, Pretence, Ran, Run, Side, THIRD, Touch, Trapped};
 pub use entries::{Entries, Permit};
 pub use outcome::{Check, Message, Outcome, Stop, check, equal};
 pub use registry::TestCase;

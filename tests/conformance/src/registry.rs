@@ -4,7 +4,7 @@ use crate::{
     caller::{Caller, OWN, PEER, Side},
     calls, frames,
     outcome::{Check, Message, Outcome},
-    start,
+    processor, start,
     test::Test,
     traps,
 };
@@ -73,6 +73,7 @@ pub const GROUPS: &[&[TestCase]] = &[
     calls::batch::TESTS,
     start::TESTS,
     traps::TESTS,
+    processor::TESTS,
     frames::TESTS,
     // It ends the peer.
     calls::shutdown::TESTS,

@@ -1,6 +1,6 @@
 //! [`Host`] as a [`Caller`].
 
-use conformance::{Caller, Message, Pretence, Side, Touch, Trapped, entries::Entries};
+use conformance::{Caller, Message, Pretence, Ran, Run, Side, Touch, Trapped, entries::Entries};
 use hypercall_abi::{
     Mfn, Pfn, Status, VirtAddr,
     addr::Level,
@@ -134,6 +134,10 @@ impl<P: Cpu> Caller for Host<P> {
         }
         let first = self.fault(side, address, touch, updates);
         (Some(first), self.touch(side, address, touch))
+    }
+
+    fn run(&mut self, _side: Side, _run: Run) -> Option<Ran> {
+        None
     }
 
     fn take_event(&mut self, side: Side, port: u32) -> bool {

@@ -1,5 +1,5 @@
 //! `cargo xtask lint`: what the compiler does not check: one name everywhere, where unsafe
-//! code may stand, sizes of files; then rustfmt and clippy, on the images too.
+//! code may stand, sizes of files, the page of coverage; then rustfmt and clippy, on the images too.
 
 mod calls;
 mod files;
@@ -9,7 +9,7 @@ use crate::arch::Arch;
 use crate::images::Builder;
 use crate::packages::MayInstall;
 use crate::progress::Progress;
-use crate::{process, toolchain, workspace};
+use crate::{process, spec, toolchain, workspace};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -55,6 +55,14 @@ impl Lint {
         calls::check(root, &mut findings)?;
         files::check(&sources, &mut findings);
         unsafe_code::check(root, &sources, &mut findings);
+        let coverage = spec::of_tree()?;
+        if std::fs::read_to_string(spec::page()).unwrap_or_default() != coverage.page {
+            let path = spec::page();
+            findings.errors.push(format!(
+                "{}: out of date; run `cargo xtask spec`",
+                path.strip_prefix(root).unwrap_or(&path).display()
+            ));
+        }
         for warning in &findings.warnings {
             println!("warning: {warning}");
         }

@@ -37,15 +37,8 @@ impl Spec {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let folder = workspace::root().join("spec");
-        let clauses = book::clauses(&folder.join("src"))?;
-        let suite = GROUPS.iter().flat_map(|group| group.iter()).map(|test| cited::Citation {
-            test: format!("`{}::{}`", test.group, test.name),
-            clauses: test.clauses.to_owned(),
-        });
-        let others = cited::citations(&lint::sources(workspace::root())?)?;
-        let citations: Vec<_> = suite.chain(others).collect();
-        let coverage = coverage::coverage(&clauses, &citations)?;
-        let path = folder.join("src/coverage.md");
+        let coverage = of_tree()?;
+        let path = page();
         if self.check {
             if std::fs::read_to_string(&path).unwrap_or_default() != coverage.page {
                 bail!("{} is out of date: run `cargo xtask spec`", path.display());
@@ -65,6 +58,23 @@ impl Spec {
         println!("{}", coverage.summary);
         Ok(())
     }
+}
+
+/// The coverage of the book by the tests of this tree.
+pub fn of_tree() -> Result<coverage::Coverage> {
+    let clauses = book::clauses(&workspace::root().join("spec/src"))?;
+    let suite = GROUPS.iter().flat_map(|group| group.iter()).map(|test| cited::Citation {
+        test: format!("`{}::{}`", test.group, test.name),
+        clauses: test.clauses.to_owned(),
+    });
+    let others = cited::citations(&lint::sources(workspace::root())?)?;
+    let citations: Vec<_> = suite.chain(others).collect();
+    coverage::coverage(&clauses, &citations)
+}
+
+/// The page that tells it.
+pub fn page() -> PathBuf {
+    workspace::root().join("spec/src/coverage.md")
 }
 
 /// mdbook in `PATH`, or where `cargo xtask spec` installs it.
@@ -88,4 +98,15 @@ fn mdbook(may: MayInstall) -> Result<PathBuf> {
     command.args(["install", "mdbook", "--locked", "--version", MDBOOK, "--root"]).arg(&folder);
     process::run(command.stdout(std::io::stderr()))?;
     Ok(folder.join("bin/mdbook"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_clause_is_tested_or_says_why_not() {
+        let coverage = of_tree().expect("the book and the tests are here");
+        assert!(coverage.open.is_empty(), "cited by no test: {:?}", coverage.open);
+    }
 }

@@ -6,7 +6,7 @@ use super::{
     mailbox::Mailbox,
     peer, report,
 };
-use conformance::{Caller, Message, Pretence, Side, Touch, Trapped, caller::GONE};
+use conformance::{Caller, Message, Pretence, Ran, Run, Side, Touch, Trapped, caller::GONE};
 use core::{ops::Range, sync::atomic::Ordering::Relaxed};
 use hypercall_abi::{
     DomainId, Error, Mfn, Pfn, Port, Status, VirtAddr,
@@ -121,7 +121,7 @@ impl Guest {
     fn numbers(&mut self, side: Side, request: Request) -> (u64, u64) {
         match self.ask(side, request) {
             Answer::Numbers(first, second) => (first, second),
-            Answer::Accessed(..) => (0, 0),
+            Answer::Accessed(..) | Answer::Ran(_) => (0, 0),
         }
     }
 
@@ -132,7 +132,7 @@ impl Guest {
     ) -> (Option<Trapped>, Result<u64, Trapped>) {
         match self.ask(side, request) {
             Answer::Accessed(first, second) => (first, second),
-            Answer::Numbers(..) => (None, Ok(0)),
+            Answer::Numbers(..) | Answer::Ran(_) => (None, Ok(0)),
         }
     }
 }
@@ -215,6 +215,13 @@ impl Caller for Guest {
         updates: u64,
     ) -> (Option<Trapped>, Result<u64, Trapped>) {
         self.accessed(side, Request::Mend(address, touch, updates))
+    }
+
+    fn run(&mut self, side: Side, run: Run) -> Option<Ran> {
+        match self.ask(side, Request::Run(run)) {
+            Answer::Ran(ran) => Some(ran),
+            Answer::Numbers(..) | Answer::Accessed(..) => None,
+        }
     }
 
     fn take_event(&mut self, side: Side, port: u32) -> bool {

@@ -2,8 +2,8 @@
 //! does so for its own side, the peer for what it is sent.
 #![allow(unsafe_code, reason = "tests make every call, and read and write pages by address")]
 
-use super::touch;
-use conformance::{Side, Touch, Trapped};
+use super::{run, touch};
+use conformance::{Ran, Run, Side, Touch, Trapped};
 use core::ops::Range;
 use hypercall_abi::{
     PAGE_SIZE, Pfn, Port, Status, VirtAddr, calls::Args, start_info::StartInfo, stubs,
@@ -26,6 +26,8 @@ pub enum Request {
     Touch(VirtAddr, Touch),
     /// Access memory, with a handler that returns with updates.
     Mend(VirtAddr, Touch, u64),
+    /// Run machine code.
+    Run(Run),
     /// Take an event.
     TakeEvent(u32),
     /// Forget all that were taken.
@@ -45,6 +47,8 @@ pub enum Answer {
     Numbers(u64, u64),
     /// An access.
     Accessed(Option<Trapped>, Result<u64, Trapped>),
+    /// Code that ran.
+    Ran(Ran),
 }
 
 /// A domain that tests are made in.
@@ -111,6 +115,7 @@ impl Local {
                 let (first, second) = touch::touch_mending(address, access, updates);
                 Answer::Accessed(first, second)
             }
+            Request::Run(code) => Answer::Ran(run::run(code)),
             Request::TakeEvent(port) => {
                 let taken = port > 0 && port < Port::COUNT && events::take(Port(port));
                 Answer::Numbers(taken.into(), 0)

@@ -11,7 +11,7 @@
 #![allow(unsafe_code, reason = "the page is shared with another domain, and reached by address")]
 
 use super::local::{Answer, Request};
-use conformance::{Touch, Trapped};
+use conformance::{Ran, Run, Touch, Trapped};
 use core::sync::atomic::{AtomicU64, Ordering};
 use hypercall_abi::{
     Pfn, VirtAddr,
@@ -122,6 +122,9 @@ fn encode(request: Request) -> (u64, Words) {
         Request::TrapEntry => (7, [0; 8]),
         Request::Pages => (8, [0; 8]),
         Request::Stop => (9, [0; 8]),
+        Request::Run(Run { user, code, value, flags }) => {
+            (10, [user.into(), code.0, value, flags, 0, 0, 0, 0])
+        }
     }
 }
 
@@ -138,6 +141,7 @@ fn decode(kind: u64, words: &Words) -> Request {
         7 => Request::TrapEntry,
         8 => Request::Pages,
         9 => Request::Stop,
+        10 => Request::Run(Run { user: a != 0, code: VirtAddr(b), value: c, flags: d }),
         _ => panic!("a request of kind {kind}"),
     }
 }
@@ -177,6 +181,11 @@ fn encode_answer(answer: Answer) -> Words {
                 }
             }
         }
+        Answer::Ran(Ran { value, trapped: None, pc }) => [3, value, pc, 0, 0, 0, 0, 0],
+        Answer::Ran(Ran { value, trapped: Some(trapped), pc }) => {
+            let cause = encode_cause(trapped.cause);
+            [4, value, pc, cause, trapped.code, trapped.address, 0, 0]
+        }
     }
 }
 
@@ -188,6 +197,11 @@ fn decode_answer(words: &Words) -> Answer {
         0 => Answer::Numbers(a, b),
         1 => Answer::Accessed(earlier, Ok(c)),
         2 => Answer::Accessed(earlier, Err(Trapped { cause: cause(c), code: d, address: e })),
+        3 => Answer::Ran(Ran { value: a, trapped: None, pc: b }),
+        4 => {
+            let trapped = Trapped { cause: cause(c), code: d, address: e };
+            Answer::Ran(Ran { value: a, trapped: Some(trapped), pc: b })
+        }
         _ => panic!("an answer of kind {kind}"),
     }
 }

@@ -6,6 +6,8 @@ mod local;
 mod mailbox;
 mod peer;
 mod report;
+mod run;
+mod stack;
 mod touch;
 
 use conformance::{registry, report::Counts};

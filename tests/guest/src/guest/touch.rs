@@ -4,12 +4,9 @@
 //! registered, and to leave a trap with updates that they have laid out themselves.
 #![allow(unsafe_code, reason = "wild accesses are what this module is for")]
 
-use super::arch;
+use super::{arch, run, stack::Stack};
 use conformance::{Touch, Trapped};
-use core::{
-    cell::UnsafeCell,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use hypercall_abi::{
     Status, VirtAddr,
     calls::TrapRegister,
@@ -19,16 +16,8 @@ use hypercall_abi::{
 };
 use pv_guest::events;
 
-/// Bytes of the stack for traps from processes; there are none, but it is registered.
-const STACK_BYTES: usize = 4096;
-
-#[repr(align(16))]
-struct Stack(UnsafeCell<[u8; STACK_BYTES]>);
-
-// SAFETY: nothing but a trap from a process would use it.
-unsafe impl Sync for Stack {}
-
-static STACK: Stack = Stack(UnsafeCell::new([0; STACK_BYTES]));
+/// The stack for traps from processes.
+static STACK: Stack = Stack::new();
 
 /// Address of the vCPU page, for the entry.
 pub static VCPU_PAGE: AtomicU64 = AtomicU64::new(0);
@@ -70,11 +59,20 @@ impl Found {
 static FIRST: Found = Found::new();
 static LAST: Found = Found::new();
 
+/// Notes the trap that ended what was going on.
+pub fn note(frame: &TrapFrame) {
+    LAST.note(frame);
+}
+
+/// The last trap that was noted.
+pub fn last() -> Trapped {
+    LAST.get()
+}
+
 /// What the entry is registered with.
 pub fn entry() -> TrapRegister {
-    let stack = STACK.0.get() as u64 + STACK_BYTES as u64;
     let entry = arch::trap_entry as *const () as u64;
-    TrapRegister { entry: VirtAddr(entry), stack: VirtAddr(stack) }
+    TrapRegister { entry: VirtAddr(entry), stack: VirtAddr(STACK.end()) }
 }
 
 /// Registers the entry.
@@ -92,6 +90,10 @@ pub extern "C" fn trap(frame: *mut TrapFrame) -> u64 {
     let frame = unsafe { &mut *frame };
     if frame.header.cause.decode() == Some(Cause::Event) {
         events::dispatch();
+        run::ended(frame);
+        return 0;
+    }
+    if run::ended(frame) {
         return 0;
     }
     if !TOUCHING.load(Relaxed) {

@@ -5,6 +5,10 @@
 //! | `trap_entry` | where the hypervisor enters for traps |
 //! | `read`, `write`, `execute` | one access, that may fault |
 //! | `give_up` | makes the frame of a faulting access go on where it reports failure |
+//! | `start` | the registers that machine code of a test starts with |
+//! | `go` | returns to the topmost trap frame; comes back when that code has ended |
+//! | `returned` | where code of the kernel returns to |
+//! | `leave` | makes the frame of code that trapped go on in `go`; its result and its place |
 #![allow(unsafe_code, reason = "accesses whose faults are expected are assembly")]
 
 #[cfg(target_arch = "riscv64")]

@@ -1,9 +1,14 @@
 //! riscv64.
 
-use super::{super::touch, Accessed};
+use super::{
+    super::{run, touch},
+    Accessed,
+};
+use conformance::Run;
 use core::arch::naked_asm;
 use hypercall_abi::{
     Number,
+    registers::Riscv64Registers,
     trap::TrapFrame,
     vcpu_page::{TRAP_DEPTH_OFFSET, TRAP_FRAMES_OFFSET},
 };
@@ -89,4 +94,92 @@ pub fn give_up(frame: &mut TrapFrame) {
         failed as *const ()
     };
     frame.registers.pc = go_on as u64;
+}
+
+/// The registers that machine code of a test starts with.
+pub fn start(run: &Run, stack: u64) -> Riscv64Registers {
+    Riscv64Registers {
+        pc: run.code.0,
+        sp: stack & !15,
+        ra: returned as *const () as u64,
+        a0: run.value,
+        ..Riscv64Registers::default()
+    }
+}
+
+/// Returns to the topmost trap frame; comes back when that code has ended.
+#[unsafe(naked)]
+pub unsafe extern "C" fn go() -> Accessed {
+    naked_asm!(
+        "addi sp, sp, -112",
+        "sd ra, 0(sp)",
+        "sd s0, 8(sp)",
+        "sd s1, 16(sp)",
+        "sd s2, 24(sp)",
+        "sd s3, 32(sp)",
+        "sd s4, 40(sp)",
+        "sd s5, 48(sp)",
+        "sd s6, 56(sp)",
+        "sd s7, 64(sp)",
+        "sd s8, 72(sp)",
+        "sd s9, 80(sp)",
+        "sd s10, 88(sp)",
+        "sd s11, 96(sp)",
+        "la t0, {stack}",
+        "sd sp, 0(t0)",
+        // What a test wrote just before must be fetched.
+        "fence.i",
+        "li a0, 0",
+        "li a7, {trap_return}",
+        "ecall",
+        "call {refused}",
+        "unimp",
+        stack = sym run::RETURN_STACK,
+        trap_return = const Number::TrapReturn as u64,
+        refused = sym touch::refused,
+    )
+}
+
+/// Where code of the kernel returns to.
+#[unsafe(naked)]
+pub unsafe extern "C" fn returned() -> Accessed {
+    naked_asm!("li a1, 0", "j {back}", back = sym back)
+}
+
+/// Where code that trapped goes on.
+#[unsafe(naked)]
+unsafe extern "C" fn trapped() -> Accessed {
+    naked_asm!("li a1, 1", "j {back}", back = sym back)
+}
+
+/// Back to who called [`go`].
+#[unsafe(naked)]
+unsafe extern "C" fn back() -> Accessed {
+    naked_asm!(
+        "la t0, {stack}",
+        "ld sp, 0(t0)",
+        "ld ra, 0(sp)",
+        "ld s0, 8(sp)",
+        "ld s1, 16(sp)",
+        "ld s2, 24(sp)",
+        "ld s3, 32(sp)",
+        "ld s4, 40(sp)",
+        "ld s5, 48(sp)",
+        "ld s6, 56(sp)",
+        "ld s7, 64(sp)",
+        "ld s8, 72(sp)",
+        "ld s9, 80(sp)",
+        "ld s10, 88(sp)",
+        "ld s11, 96(sp)",
+        "addi sp, sp, 112",
+        "ret",
+        stack = sym run::RETURN_STACK,
+    )
+}
+
+/// Makes the frame of code that trapped go on in [`go`]; its result and its place.
+pub fn leave(frame: &mut TrapFrame) -> (u64, u64) {
+    let ended = (frame.registers.a0, frame.registers.pc);
+    frame.registers.pc = trapped as *const () as u64;
+    ended
 }

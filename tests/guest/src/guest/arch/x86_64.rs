@@ -1,9 +1,14 @@
 //! x86-64.
 
-use super::{super::touch, Accessed};
+use super::{
+    super::{run, touch},
+    Accessed,
+};
+use conformance::Run;
 use core::arch::naked_asm;
 use hypercall_abi::{
     Number,
+    registers::X86_64Registers,
     trap::TrapFrame,
     vcpu_page::{TRAP_DEPTH_OFFSET, TRAP_FRAMES_OFFSET},
 };
@@ -67,4 +72,84 @@ pub fn give_up(frame: &mut TrapFrame) {
         frame.registers.rsp += 8;
     }
     frame.registers.rip = failed as *const () as u64;
+}
+
+/// The registers that machine code of a test starts with.
+pub fn start(run: &Run, stack: u64) -> X86_64Registers {
+    X86_64Registers {
+        rip: run.code.0,
+        rsp: stack,
+        rax: run.value,
+        rdi: run.value,
+        rflags: run.flags,
+        ..X86_64Registers::default()
+    }
+}
+
+/// Returns to the topmost trap frame; comes back when that code has ended.
+#[unsafe(naked)]
+pub unsafe extern "C" fn go() -> Accessed {
+    naked_asm!(
+        "push rbx",
+        "push rbp",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "mov [rip + {stack}], rsp",
+        "xor edi, edi",
+        "mov eax, {trap_return}",
+        "syscall",
+        "mov rdi, rax",
+        "mov rsi, rdx",
+        "call {refused}",
+        "ud2",
+        stack = sym run::RETURN_STACK,
+        trap_return = const Number::TrapReturn as u64,
+        refused = sym touch::refused,
+    )
+}
+
+/// Where code of the kernel returns to.
+#[unsafe(naked)]
+pub unsafe extern "C" fn returned() -> Accessed {
+    naked_asm!(
+        "xor edx, edx",
+        "jmp {back}",
+        back = sym back,
+    )
+}
+
+/// Where code that trapped goes on.
+#[unsafe(naked)]
+unsafe extern "C" fn trapped() -> Accessed {
+    naked_asm!(
+        "mov edx, 1",
+        "jmp {back}",
+        back = sym back,
+    )
+}
+
+/// Back to who called [`go`].
+#[unsafe(naked)]
+unsafe extern "C" fn back() -> Accessed {
+    naked_asm!(
+        "mov rsp, [rip + {stack}]",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbp",
+        "pop rbx",
+        "ret",
+        stack = sym run::RETURN_STACK,
+    )
+}
+
+/// Makes the frame of code that trapped go on in [`go`]; its result and its place.
+pub fn leave(frame: &mut TrapFrame) -> (u64, u64) {
+    let ended = (frame.registers.rax, frame.registers.rip);
+    frame.registers.rip = trapped as *const () as u64;
+    frame.registers.rflags = 0;
+    ended
 }
