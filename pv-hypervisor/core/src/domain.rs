@@ -11,6 +11,9 @@ use hypercall_abi::{DomainId, Error, Number, VirtAddr};
 /// Domains that exist at the same time, at most.
 pub const MAX_DOMAINS: usize = 128;
 
+/// Who may use what was a domain's that has ended: no domain has this identity.
+pub const NOBODY: DomainId = DomainId(0);
+
 /// Bytes of console input that wait for a domain, at most; more are dropped.
 pub const CONSOLE_INPUT_BYTES: usize = 256;
 

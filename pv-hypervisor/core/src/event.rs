@@ -1,5 +1,6 @@
 //! Event channels: the ports of a domain, and the pending bits of a vCPU page.
 
+use crate::domain::NOBODY;
 use crate::machine::Machine;
 use alloc::vec::Vec;
 use hypercall_abi::vcpu_page::{EVENT_WORDS, EVENTS_PENDING_OFFSET, MASK_OFFSET, PENDING_OFFSET};
@@ -17,7 +18,7 @@ pub enum PortState {
     Closed,
     /// The hypervisor's end is at the other side: a well-known port.
     WellKnown,
-    /// Waits for that domain to bind it.
+    /// Waits for that domain to bind it; for [`NOBODY`] once that has ended.
     Unbound(DomainId),
     /// Joined to that port of that domain.
     Bound(DomainId, Port),
@@ -89,6 +90,15 @@ impl PortTable {
         };
         self.open += usize::from(state != PortState::Closed);
         self.open -= usize::from(was_open);
+    }
+
+    /// Makes ports that only a domain that ends could bind ports that nobody can.
+    pub(crate) fn forget_binder(&mut self, binder: DomainId) {
+        for state in &mut self.ports {
+            if *state == PortState::Unbound(binder) {
+                *state = PortState::Unbound(NOBODY);
+            }
+        }
     }
 
     pub(crate) fn first_dynamic(&self) -> Option<Port> {

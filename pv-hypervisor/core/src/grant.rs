@@ -5,6 +5,7 @@
 //! foreign frame belongs to exactly one handle; the handle counts those entries, and cannot
 //! go before they do.
 
+use crate::domain::NOBODY;
 use alloc::vec::Vec;
 use hypercall_abi::calls::grant_share::Access;
 use hypercall_abi::{DomainId, Error, GrantHandle, GrantRef, Mfn};
@@ -18,7 +19,7 @@ pub const MAX_HANDLES: usize = 256;
 /// A grant.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Grant {
-    /// Who may map it.
+    /// Who may map it; [`NOBODY`] once that domain has ended.
     pub grantee: DomainId,
     /// The frame.
     pub frame: Mfn,
@@ -90,6 +91,13 @@ impl GrantTable {
         let removed = self.grants.get_mut(grant.0 as usize)?.take();
         self.live -= usize::from(removed.is_some());
         removed
+    }
+
+    /// Makes grants to a domain that ends grants to nobody.
+    pub(crate) fn forget_grantee(&mut self, grantee: DomainId) {
+        for grant in self.grants.iter_mut().flatten().filter(|grant| grant.grantee == grantee) {
+            grant.grantee = NOBODY;
+        }
     }
 
     pub(crate) fn first(&self) -> Option<GrantRef> {

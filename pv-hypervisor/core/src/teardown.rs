@@ -2,13 +2,14 @@
 //!
 //! The order: its vCPU stops and leaves the roots; the call it was in is turned round; pins
 //! and roots go, and with them every page table and every reference of an entry; then ports,
-//! handles, grants; then the frames. A frame that another domain still has mapped through a
-//! handle stays until that handle is closed, and the domain's identity with it.
+//! handles, grants; then what others have reserved for it; then the frames. A frame that
+//! another domain still has mapped through a handle stays until that handle is closed, and the
+//! domain's identity with it.
 
 use crate::Outcome;
 use crate::budget::Budget;
 use crate::call::Work;
-use crate::domain::{DomainSummary, EndReason, Life, Slot};
+use crate::domain::{DomainSummary, EndReason, Life, MAX_DOMAINS, Slot};
 use crate::event::{self, PortState};
 use crate::format::Format;
 use crate::frame::{Hold, Type};
@@ -39,6 +40,11 @@ pub enum Teardown {
     },
     /// Ports, handles and grants go.
     Links,
+    /// What other domains have reserved for it becomes nobody's.
+    Names {
+        /// The next domain to look at, as an index.
+        cursor: usize,
+    },
     /// Frames go; the cursor runs over the frame table.
     Frames {
         /// The next frame to look at, as an index.
@@ -133,9 +139,10 @@ impl<P: Platform> State<P> {
                     Teardown::Links
                 } else {
                     self.end_registrations(slot);
-                    Teardown::Frames { cursor: 0 }
+                    Teardown::Names { cursor: 0 }
                 }
             }
+            Teardown::Names { cursor } => self.end_names(slot, cursor),
             Teardown::Frames { cursor } => self.end_frames(slot, cursor),
             Teardown::Lingering => Teardown::Lingering,
         }
@@ -229,6 +236,21 @@ impl<P: Platform> State<P> {
         self.vcpus[slot.index()] = None;
     }
 
+    /// Takes the domain's name out of one other domain's grants and ports. Identities come
+    /// again once all have been used, and what was this domain's must not be the next one's.
+    /// The other domain keeps the grant and the port, which are its own to give up.
+    fn end_names(&mut self, slot: Slot, cursor: usize) -> Teardown {
+        let id = self.domain(slot).id;
+        for index in cursor..MAX_DOMAINS {
+            if let Some(other) = &mut self.domains[index] {
+                other.grants.forget_grantee(id);
+                other.ports.forget_binder(id);
+                return Teardown::Names { cursor: index + 1 };
+            }
+        }
+        Teardown::Frames { cursor: 0 }
+    }
+
     fn end_frames(&mut self, slot: Slot, cursor: usize) -> Teardown {
         let id = self.domain(slot).id;
         let stop = (cursor + FRAMES_A_STEP).min(self.frames.len());
@@ -258,21 +280,21 @@ impl<P: Platform> State<P> {
             Access::Read => owned.drop_reference(now),
         }
         let (owner, unreferenced) = (owned.owner, owned.is_unreferenced());
-        if unreferenced && let Some(slot) = self.lingering(owner) {
+        if unreferenced && let Some(slot) = self.without_use(owner) {
             self.frames.release(frame);
             self.domain_mut(slot).frames -= 1;
             self.finish_if_gone(slot);
         }
     }
 
-    /// The slot of a domain that is gone but for frames that others have mapped.
-    fn lingering(&self, id: DomainId) -> Option<Slot> {
+    /// The slot of a domain that has no use for a frame any more: its frames are going, and the
+    /// cursor may have passed this one, or all have gone but those that others have mapped.
+    fn without_use(&self, id: DomainId) -> Option<Slot> {
         let slot = Slot::of(id)?;
         let domain = self.domains[slot.index()].as_ref()?;
-        match &domain.life {
-            Life::Ending { teardown: Teardown::Lingering, .. } if domain.id == id => Some(slot),
-            _ => None,
-        }
+        let Life::Ending { teardown, .. } = &domain.life else { return None };
+        let going = matches!(teardown, Teardown::Frames { .. } | Teardown::Lingering);
+        (going && domain.id == id).then_some(slot)
     }
 
     /// Forgets a domain of which nothing is left.
@@ -301,8 +323,10 @@ impl<P: Platform> State<P> {
     ) {
         let id = self.domain(slot).id;
         if let Ok(PortState::Bound(other, other_port)) = self.domain(slot).ports.get(port)
-            && let Some(other) =
-                self.slot_of(other).ok().filter(|other| (*other, other_port) != (slot, port))
+            && let Ok(other) = self.slot_of(other)
+            && (other, other_port) != (slot, port)
+            // If this domain ends, the other end may have been closed and its number used again.
+            && self.domain(other).ports.get(other_port) == Ok(PortState::Bound(id, port))
         {
             self.domain_mut(other).ports.set(other_port, PortState::Unbound(id));
         }

@@ -24,6 +24,11 @@ pub struct World<P: Platform> {
 
 impl<P: Platform> World<P> {
     pub fn new(domains: usize, frames: u64) -> Self {
+        Self::with_memory(domains, frames, 0x400)
+    }
+
+    /// As [`new`](Self::new), on a machine of so many frames.
+    pub fn with_memory(domains: usize, frames: u64, memory: u64) -> Self {
         let config = Config {
             ticks_per_second: 1_000_000_000,
             slice_ticks: 1000,
@@ -31,7 +36,7 @@ impl<P: Platform> World<P> {
             features: hypercall_abi::Features::empty(),
         };
         let memory = [
-            Region { start: Mfn(0x100), count: 0x400, kind: RegionKind::Free },
+            Region { start: Mfn(0x100), count: memory, kind: RegionKind::Free },
             Region { start: Mfn(0x110), count: 4, kind: RegionKind::Hypervisor },
             Region { start: Mfn(0x120), count: 2, kind: RegionKind::Reserved },
         ];
