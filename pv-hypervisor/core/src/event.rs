@@ -101,6 +101,12 @@ impl PortTable {
         }
     }
 
+    /// The number of open ports, for the tests of the audit to corrupt.
+    #[cfg(test)]
+    pub(crate) fn corrupt_length(&mut self) -> &mut usize {
+        &mut self.open
+    }
+
     pub(crate) fn first_dynamic(&self) -> Option<Port> {
         self.iter().map(|(port, _)| port).find(|port| *port >= Port::FIRST_DYNAMIC)
     }

@@ -103,6 +103,12 @@ impl GrantTable {
     pub(crate) fn first(&self) -> Option<GrantRef> {
         self.iter().next().map(|(grant, _)| grant)
     }
+
+    /// The number of live grants, for the tests of the audit to corrupt.
+    #[cfg(test)]
+    pub(crate) fn corrupt_length(&mut self) -> &mut usize {
+        &mut self.live
+    }
 }
 
 /// A grant of another domain that is mapped.
@@ -158,6 +164,15 @@ impl HandleTable {
         self.slots.iter().enumerate().filter_map(|(index, slot)| {
             Some((GrantHandle::new(index as u16, slot.generation), slot.handle.as_ref()?))
         })
+    }
+
+    /// Whether the index by frame holds each live handle once, in order: for the audit.
+    pub(crate) fn is_index_exact(&self) -> bool {
+        self.by_frame.is_sorted_by(|left, right| left.0 < right.0)
+            && self.by_frame.iter().all(|(frame, slot)| {
+                let handle = self.slots.get(usize::from(*slot)).and_then(|slot| slot.handle);
+                handle.is_some_and(|handle| handle.frame == *frame)
+            })
     }
 
     /// The live handle on a frame.
@@ -219,6 +234,12 @@ impl HandleTable {
 
     pub(crate) fn first(&self) -> Option<GrantHandle> {
         self.iter().next().map(|(name, _)| name)
+    }
+
+    /// The index by frame, for the tests of the audit to corrupt.
+    #[cfg(test)]
+    pub(crate) fn corrupt_index(&mut self) -> &mut Vec<(Mfn, u16)> {
+        &mut self.by_frame
     }
 }
 

@@ -25,6 +25,9 @@
 extern crate alloc;
 #[cfg(any(test, feature = "model"))]
 extern crate std;
+// The tests' worlds are written against the crate's name, and are used by its own tests too.
+#[cfg(test)]
+extern crate self as pv_core;
 
 pub mod audit;
 mod budget;

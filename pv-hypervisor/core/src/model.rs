@@ -7,7 +7,7 @@
 
 use crate::domain::Slot;
 use crate::format::{Entry, Format};
-use crate::frame::{Frame, Hold, Type};
+use crate::frame::Hold;
 use crate::machine::{FRAME_WORDS, Machine};
 use crate::platform::Platform;
 use crate::state::State;
@@ -145,60 +145,35 @@ impl<F: Format> ModelMachine<F> {
 
     /// Whether a frame holds nothing but zeros.
     pub fn is_zero(&self, frame: Mfn) -> bool {
-        (0..FRAME_WORDS).all(|word| self.read(frame, word) == 0)
+        // One that nobody has written holds what is never zero.
+        self.frames.get(&frame).is_some_and(|words| words.iter().all(|word| *word == 0))
     }
 
-    /// I16: whether everything that is cached is harmless, whoever's address space it is. A
-    /// translation that is merely out of date is; one that lets a domain reach a frame that
-    /// is not its own any more, or write what is a page table, is not.
-    ///
-    /// # Errors
-    /// The frame and what is wrong with it.
-    pub fn audit_translations<P: Platform>(
-        &self,
-        state: &State<P>,
-    ) -> Result<(), (Mfn, &'static str)> {
-        for ((root, _), cached) in &self.leaves {
-            let domain = owner(state, *root);
-            let reached = (cached.frame, cached.writable);
-            self.audit_leaf(state, domain, reached).map_err(|what| (cached.frame, what))?;
-        }
-        for table in self.tables.values() {
-            match state.frames.get(*table) {
-                Ok(Frame::Owned(owned)) => match owned.kind {
-                    Type::Table(_) | Type::WasTable => {}
-                    _ => return Err((*table, "walked as a table, and is none")),
-                },
-                Ok(Frame::Dirty { .. }) => {}
-                _ => return Err((*table, "walked as a table, and is free")),
-            }
-        }
-        Ok(())
+    /// The root that the processor translates through.
+    pub(crate) fn root(&self) -> Option<Mfn> {
+        self.root
     }
 
-    fn audit_leaf<P: Platform>(
-        &self,
-        state: &State<P>,
-        domain: Option<Slot>,
-        (frame, writable): (Mfn, bool),
-    ) -> Result<(), &'static str> {
-        let owned = match state.frames.get(frame) {
-            Ok(Frame::Owned(owned)) => owned,
-            // Unmapped and not flushed yet: it is handed out only after the flush.
-            Ok(Frame::Dirty { .. }) => return Ok(()),
-            _ => return Err("cached, and free"),
-        };
-        if writable && matches!(owned.kind, Type::Table(_)) {
-            return Err("cached writable, and a page table");
-        }
-        let Some(slot) = domain else { return Ok(()) };
-        let domain = state.domain(slot);
-        let by_handle = domain.handles.iter().any(|(_, handle)| handle.frame == frame);
-        if owned.owner == domain.id || by_handle {
-            Ok(())
-        } else {
-            Err("cached, and another domain's")
-        }
+    /// Cached translations: below which root, of which frame, whether it permits writing.
+    pub(crate) fn cached_pages(&self) -> impl Iterator<Item = (Mfn, Mfn, bool)> {
+        self.leaves.iter().map(|((root, _), cached)| (*root, cached.frame, cached.writable))
+    }
+
+    /// Caches a translation that no table gives, for the tests of the audit.
+    #[cfg(test)]
+    pub(crate) fn corrupt_page(&mut self, root: Mfn, frame: Mfn, writable: bool) {
+        self.leaves.insert((root, Vpn(0)), Cached { frame, writable });
+    }
+
+    /// Caches a table that no table names, for the tests of the audit.
+    #[cfg(test)]
+    pub(crate) fn corrupt_table(&mut self, root: Mfn, table: Mfn) {
+        self.tables.insert((root, F::ROOT, 0), table);
+    }
+
+    /// Tables that the processor walks without reading the entry above them.
+    pub(crate) fn cached_tables(&self) -> impl Iterator<Item = Mfn> {
+        self.tables.values().copied()
     }
 }
 
@@ -255,16 +230,6 @@ impl<P: Platform> State<P> {
     }
 }
 
-fn owner<P: Platform>(state: &State<P>, root: Mfn) -> Option<Slot> {
-    match state.frames.get(root) {
-        Ok(Frame::Owned(owned)) => {
-            let slot = Slot::of(owned.owner)?;
-            state.domains().find(|(found, _)| *found == slot).map(|_| slot)
-        }
-        _ => None,
-    }
-}
-
 impl<F: Format> Machine for ModelMachine<F> {
     fn read(&self, frame: Mfn, word: usize) -> u64 {
         self.frames.get(&frame).map_or_else(|| Self::stale(frame, word), |words| words[word])
@@ -288,6 +253,17 @@ impl<F: Format> Machine for ModelMachine<F> {
         let old = self.words(frame)[word];
         self.words(frame)[word] = old & bits;
         old
+    }
+
+    fn read_block(&self, frame: Mfn, word: usize, words: &mut [u64]) {
+        match self.frames.get(&frame) {
+            Some(all) => words.copy_from_slice(&all[word..word + words.len()]),
+            None => {
+                for (index, to) in words.iter_mut().enumerate() {
+                    *to = Self::stale(frame, word + index);
+                }
+            }
+        }
     }
 
     fn zero(&mut self, frame: Mfn) {

@@ -45,6 +45,12 @@ impl Tlb {
         self.root
     }
 
+    /// The root, for the tests of the audit to corrupt.
+    #[cfg(test)]
+    pub(crate) fn corrupt_root(&mut self) -> &mut Option<Mfn> {
+        &mut self.root
+    }
+
     /// Whether a processor may still hold what went at `stamp`.
     #[inline(always)]
     pub fn may_be_cached(&self, stamp: Epoch) -> bool {

@@ -84,8 +84,8 @@ impl<P: Cpu> Host<P> {
         if let Err(violation) = audit::audit(&self.state, &self.machine) {
             self.complain(format_args!("{violation}"));
         }
-        if let Err((frame, what)) = self.machine.audit_translations(&self.state) {
-            self.complain(format_args!("I16 does not hold: frame {:#x} is {what}", frame.0));
+        if let Err(violation) = audit::audit_translations(&self.state, &self.machine) {
+            self.complain(format_args!("{violation}"));
         }
         if let Some((frame, pretence)) = self.pretended {
             self.state.pretend(frame, pretence);

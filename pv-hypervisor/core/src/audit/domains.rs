@@ -1,30 +1,15 @@
-//! I34, I45, I46 and I48: vCPUs and domains as a whole.
+//! I45, I46 and I48: domains as a whole.
 
-use super::{Audit, domain_violation};
-use crate::domain::Slot;
-use crate::event::MAX_PORTS;
+use super::{Audit, domain_violation, frame_violation};
+use crate::domain::{CONSOLE_INPUT_BYTES, Domain, Life, NOBODY, Slot};
+use crate::event::{MAX_PORTS, PortState};
+use crate::frame::Frame;
 use crate::grant::{MAX_GRANTS, MAX_HANDLES};
 use crate::platform::Platform;
 use crate::state::State;
+use crate::teardown::Teardown;
 use crate::vcpu::RunState;
-
-/// I34: a vCPU waits for the processor exactly when it is runnable and has it not, once.
-pub(super) fn i34_no_lost_wakeup<P: Platform>(state: &State<P>) -> Audit {
-    for (slot, vcpu) in state.vcpus() {
-        let waiting = state.scheduler.waiting().filter(|waiting| *waiting == slot).count();
-        let has_it = usize::from(state.scheduler.current() == Some(slot));
-        let agrees = match vcpu.state {
-            RunState::Runnable => waiting + has_it == 1,
-            // It may hold the processor until the next look of the scheduler.
-            RunState::Blocked | RunState::Stopped => waiting == 0,
-        };
-        if !agrees {
-            let domain = state.domain(slot).id;
-            return Err(domain_violation(34, "its vCPU is runnable and never runs", domain));
-        }
-    }
-    Ok(())
-}
+use hypercall_abi::DomainId;
 
 /// I45: no domain holds more of anything than its quota.
 pub(super) fn i45_quotas<P: Platform>(state: &State<P>) -> Audit {
@@ -32,6 +17,7 @@ pub(super) fn i45_quotas<P: Platform>(state: &State<P>) -> Audit {
         let within = domain.grants.len() <= MAX_GRANTS
             && domain.handles.len() <= MAX_HANDLES
             && domain.ports.len() < MAX_PORTS
+            && domain.console_input.len() <= CONSOLE_INPUT_BYTES
             && domain.tables <= domain.frames;
         if !within {
             return Err(domain_violation(45, "it holds more than its quota", domain.id));
@@ -40,10 +26,12 @@ pub(super) fn i45_quotas<P: Platform>(state: &State<P>) -> Audit {
     Ok(())
 }
 
-/// I46: a domain that ends does not run, and nothing that is gone is named.
+/// I46: a domain that ends does not run, what is gone is named by nothing, and what lingers
+/// does so only for the frames that others have mapped.
 pub(super) fn i46_teardown<P: Platform>(state: &State<P>) -> Audit {
     let mut ending = 0;
     for (slot, domain) in state.domains() {
+        i46_names(state, domain)?;
         let vcpu = state.vcpus().find(|(found, _)| *found == slot).map(|(_, vcpu)| vcpu);
         if domain.is_running() {
             if vcpu.is_none() {
@@ -55,15 +43,53 @@ pub(super) fn i46_teardown<P: Platform>(state: &State<P>) -> Audit {
         if vcpu.is_some_and(|vcpu| vcpu.state != RunState::Stopped) {
             return Err(domain_violation(46, "it ends and its vCPU runs", domain.id));
         }
+        if matches!(&domain.life, Life::Ending { teardown: Teardown::Lingering, .. }) {
+            i46_lingering(state, slot, domain)?;
+        }
     }
     if ending != state.ending {
-        let domain = hypercall_abi::DomainId(0);
-        return Err(domain_violation(46, "domains that end are miscounted", domain));
+        return Err(domain_violation(46, "domains that end are miscounted", NOBODY));
     }
     for (slot, _) in state.vcpus() {
         if !state.domains().any(|(found, _)| found == slot) {
-            let domain = hypercall_abi::DomainId(slot.0);
+            let domain = DomainId(slot.0);
             return Err(domain_violation(46, "a vCPU has outlived its domain", domain));
+        }
+    }
+    Ok(())
+}
+
+/// Every domain that a grant, a handle or a port names exists.
+fn i46_names<P: Platform>(state: &State<P>, domain: &Domain) -> Audit {
+    let is_gone = |id: DomainId| id != NOBODY && state.domain_of(id).is_none();
+    let grantees = domain.grants.iter().map(|(_, grant)| grant.grantee);
+    let granters = domain.handles.iter().map(|(_, handle)| handle.granter);
+    let ends = domain.ports.iter().filter_map(|(_, port)| match port {
+        PortState::Unbound(other) => Some(other),
+        // An end whose domain ends too is closed by that domain's own teardown.
+        PortState::Bound(other, _) => domain.is_running().then_some(other),
+        PortState::Closed | PortState::WellKnown => None,
+    });
+    if grantees.chain(granters).chain(ends).any(is_gone) {
+        return Err(domain_violation(46, "it names a domain that is gone", domain.id));
+    }
+    Ok(())
+}
+
+fn i46_lingering<P: Platform>(state: &State<P>, slot: Slot, domain: &Domain) -> Audit {
+    let bare = state.vcpus().all(|(found, _)| found != slot)
+        && domain.grants.is_empty()
+        && domain.handles.is_empty()
+        && domain.ports.first_dynamic().is_none();
+    if !bare {
+        return Err(domain_violation(46, "it lingers with more than frames", domain.id));
+    }
+    for (frame, entry) in state.frames.iter() {
+        if let Frame::Owned(owned) = entry
+            && owned.owner == domain.id
+            && owned.is_unreferenced()
+        {
+            return Err(frame_violation(46, "it lingers though nobody has it mapped", frame));
         }
     }
     Ok(())

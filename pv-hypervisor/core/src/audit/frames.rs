@@ -1,4 +1,4 @@
-//! I1 to I7: frames, their lists and their counts.
+//! I1 to I7, and I27: frames, their lists and their counts.
 
 use super::{Audit, Truth, domain_violation, frame_violation};
 use crate::domain::Slot;
@@ -37,10 +37,11 @@ pub(super) fn i1_conservation<P: Platform>(state: &State<P>) -> Audit {
     Ok(())
 }
 
-/// I2: nothing refers to a frame that nobody owns.
+/// I2: nothing refers to a frame that nobody owns. That it has no owner, type or count either
+/// is so by the type of its state.
 pub(super) fn i2_free_is_free<P: Platform>(state: &State<P>, truth: &Truth) -> Audit {
     for (frame, entry) in state.frames.iter() {
-        if !matches!(entry, Frame::Owned(_)) && truth.get(frame).all != 0 {
+        if matches!(entry, Frame::Free { .. } | Frame::Dirty { .. }) && truth.get(frame).all != 0 {
             return Err(frame_violation(2, "a frame nobody owns is referred to", frame));
         }
     }
@@ -109,6 +110,14 @@ pub(super) fn i6_no_counter_wrap<P: Platform>(state: &State<P>) -> Audit {
             return Err(frame_violation(6, "a count is beyond its largest value", frame));
         }
     }
+    for (_, domain) in state.domains() {
+        for (_, handle) in domain.handles.iter() {
+            if handle.entries > COUNT_MAX {
+                let what = "a handle's count is beyond its largest value";
+                return Err(frame_violation(6, what, handle.frame));
+            }
+        }
+    }
     Ok(())
 }
 
@@ -124,6 +133,16 @@ pub(super) fn i7_writable_xor_table<P: Platform>(state: &State<P>, truth: &Truth
         };
         if !agrees {
             return Err(frame_violation(7, "its type and its references contradict", frame));
+        }
+    }
+    Ok(())
+}
+
+/// I27: nothing of a domain's refers to a frame that is not memory for domains.
+pub(super) fn i27_special_frames<P: Platform>(state: &State<P>, truth: &Truth) -> Audit {
+    for (frame, entry) in state.frames.iter() {
+        if matches!(entry, Frame::Reserved | Frame::Hypervisor) && truth.get(frame).all != 0 {
+            return Err(frame_violation(27, "a frame that is no domain's is referred to", frame));
         }
     }
     Ok(())

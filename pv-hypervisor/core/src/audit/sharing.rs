@@ -1,61 +1,94 @@
-//! I20, I21, I32 and I33: grants, handles, ports and interface frames.
+//! I20, I21 and I32: grants, handles and ports.
 
 use super::{Audit, Truth, domain_violation, frame_violation};
+use crate::domain::Domain;
 use crate::event::PortState;
-use crate::frame::Type;
+use crate::grant::{Grant, Handle};
 use crate::platform::Platform;
 use crate::state::State;
 use hypercall_abi::calls::grant_share::Access;
-use hypercall_abi::{DomainId, Port};
+use hypercall_abi::{GrantRef, Port};
 
-/// I20: a grant is mapped exactly when its grantee has a handle on it, and the handle does not
-/// go beyond it.
+/// I20: a grant is of its granter's own frame, and is mapped exactly when its grantee has a
+/// handle on it; the handle does not go beyond it, and is not without it while the granter
+/// runs.
 pub(super) fn i20_grant_pins<P: Platform>(state: &State<P>) -> Audit {
     for (_, domain) in state.domains() {
         for (number, grant) in domain.grants.iter() {
-            let handle = state.domain_of(grant.grantee).and_then(|grantee| {
-                let matches = |handle: &crate::grant::Handle| {
-                    handle.granter == domain.id && handle.grant == number
-                };
-                grantee.handles.iter().find(|(_, handle)| matches(handle)).map(|(_, found)| found)
-            });
-            if handle.is_some() != grant.mapped {
-                return Err(frame_violation(20, "a grant and its handle disagree", grant.frame));
-            }
-            let exceeds = handle.is_some_and(|handle| {
-                handle.frame != grant.frame
-                    || (handle.access == Access::ReadWrite && grant.access == Access::Read)
-            });
-            if exceeds {
-                return Err(frame_violation(20, "a handle goes beyond its grant", grant.frame));
-            }
+            i20_grant(state, domain, number, grant)?;
         }
         if domain.grants.iter().count() != domain.grants.len() {
             return Err(domain_violation(20, "it does not give the grants it counts", domain.id));
+        }
+        for (_, handle) in domain.handles.iter() {
+            let granter = state.domain_of(handle.granter).filter(|granter| granter.is_running());
+            let given = granter.is_none_or(|granter| {
+                granter.grants.get(handle.grant).is_ok_and(|grant| grant.grantee == domain.id)
+            });
+            if !given {
+                return Err(frame_violation(20, "a handle is without its grant", handle.frame));
+            }
         }
     }
     Ok(())
 }
 
-/// I21: every entry that names a foreign frame is counted by exactly one handle, and every
-/// handle counts its entries.
+fn i20_grant<P: Platform>(
+    state: &State<P>,
+    granter: &Domain,
+    number: GrantRef,
+    grant: &Grant,
+) -> Audit {
+    if state.frames.owned_by(grant.frame, granter.id).is_err() {
+        return Err(frame_violation(20, "a grant is of a frame of another", grant.frame));
+    }
+    let handle = state.domain_of(grant.grantee).and_then(|grantee| {
+        let on_it = |handle: &Handle| handle.granter == granter.id && handle.grant == number;
+        grantee.handles.iter().map(|(_, handle)| handle).find(|handle| on_it(handle))
+    });
+    if handle.is_some() != grant.mapped {
+        return Err(frame_violation(20, "a grant and its handle disagree", grant.frame));
+    }
+    let exceeds = handle.is_some_and(|handle| {
+        handle.frame != grant.frame
+            || (handle.access == Access::ReadWrite && grant.access == Access::Read)
+    });
+    if exceeds {
+        return Err(frame_violation(20, "a handle goes beyond its grant", grant.frame));
+    }
+    Ok(())
+}
+
+/// I21: every entry that names a foreign frame is counted by exactly one handle, which permits
+/// it, and every handle counts its entries and is on a frame of its granter's.
 pub(super) fn i21_handles_and_entries<P: Platform>(state: &State<P>, truth: &Truth) -> Audit {
-    for (domain, frame) in &truth.foreign {
-        let handles = state.domain_of(*domain).map_or(0, |domain| {
-            domain.handles.iter().filter(|(_, handle)| handle.frame == *frame).count()
-        });
-        if handles != 1 {
-            return Err(frame_violation(21, "a foreign frame is mapped without a handle", *frame));
+    for entry in &truth.foreign {
+        let Some(domain) = state.domain_of(entry.domain) else { continue };
+        let mut handles = domain.handles.iter().filter(|(_, handle)| handle.frame == entry.frame);
+        let (Some((_, handle)), None) = (handles.next(), handles.next()) else {
+            let what = "a foreign frame is mapped without one handle";
+            return Err(frame_violation(21, what, entry.frame));
+        };
+        if entry.writable && handle.access == Access::Read {
+            return Err(frame_violation(21, "an entry goes beyond its handle", entry.frame));
         }
     }
     for (_, domain) in state.domains() {
         for (_, handle) in domain.handles.iter() {
-            let same = |entry: &&(DomainId, _)| **entry == (domain.id, handle.frame);
-            if truth.foreign.iter().filter(same).count() != handle.entries as usize {
+            let of_it = truth
+                .foreign
+                .iter()
+                .filter(|entry| (entry.domain, entry.frame) == (domain.id, handle.frame));
+            if of_it.count() != handle.entries as usize {
                 return Err(frame_violation(21, "a handle miscounts its entries", handle.frame));
             }
+            if state.frames.owned_by(handle.frame, handle.granter).is_err() {
+                let what = "a handle is on a frame that is not its granter's";
+                return Err(frame_violation(21, what, handle.frame));
+            }
         }
-        if domain.handles.iter().count() != domain.handles.len() {
+        let live = domain.handles.iter().count();
+        if live != domain.handles.len() || !domain.handles.is_index_exact() {
             return Err(domain_violation(21, "it has not the handles it counts", domain.id));
         }
     }
@@ -81,21 +114,6 @@ pub(super) fn i32_port_table<P: Platform>(state: &State<P>) -> Audit {
         }
         if domain.ports.iter().count() != domain.ports.len() {
             return Err(domain_violation(32, "it has not the ports it counts", domain.id));
-        }
-    }
-    Ok(())
-}
-
-/// I33: the frames that the hypervisor writes for a vCPU are its domain's, and held writable.
-pub(super) fn i33_interface_frames<P: Platform>(state: &State<P>) -> Audit {
-    for (slot, vcpu) in state.vcpus() {
-        let id = state.domain(slot).id;
-        for frame in [vcpu.page, vcpu.arguments] {
-            let held =
-                state.frames.owned_by(frame, id).is_ok_and(|owned| owned.kind == Type::Writable);
-            if !held {
-                return Err(frame_violation(33, "an interface frame is not held", frame));
-            }
         }
     }
     Ok(())

@@ -1,13 +1,15 @@
-//! What really refers to each frame, counted by walking everything that can.
+//! What really refers to each frame, counted by walking everything that can. Each entry is
+//! judged on the way, so that the tables are read once.
 //!
-//! On the way the entries of every table are judged anew: I9, I12 and I14.
+//! It judges nothing else and believes nothing: a reference to what is no frame is left out
+//! here, and whoever holds it is found by the invariant that is about such holders.
 
-use super::{Audit, Violation, frame_violation};
+use super::{Audit, Violation, tables};
 use crate::call::Work;
 use crate::domain::{Life, Slot};
 use crate::format::{Entry, Format};
 use crate::frame::{Frame, Hold, Owned, Type};
-use crate::machine::Machine;
+use crate::machine::{FRAME_WORDS, Machine};
 use crate::platform::Platform;
 use crate::pt::Walk;
 use crate::state::State;
@@ -17,6 +19,9 @@ use alloc::vec::Vec;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::grant_share::Access;
 use hypercall_abi::{DomainId, Mfn};
+
+/// Words that are read at a time.
+const BLOCK: usize = 64;
 
 /// References to one frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -31,86 +36,129 @@ pub(super) struct References {
     pub(super) walks: u32,
 }
 
-/// The references to every frame, and the entries under every handle.
+/// An entry that is not zero, of a table that holds its references.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Found {
+    /// The table.
+    pub(super) table: Mfn,
+    /// Its owner.
+    pub(super) owner: DomainId,
+    /// Its level.
+    pub(super) level: Level,
+    /// The entry.
+    pub(super) value: u64,
+}
+
+/// An entry that names a foreign frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Foreign {
+    /// Whose entry it is.
+    pub(super) domain: DomainId,
+    /// The frame.
+    pub(super) frame: Mfn,
+    /// Whether it permits writing.
+    pub(super) writable: bool,
+}
+
+/// The references to every frame, and what was met on the way.
 pub(super) struct Truth {
     base: Mfn,
     references: Vec<References>,
-    /// Entries that name a foreign frame: who, which frame.
-    pub(super) foreign: Vec<(DomainId, Mfn)>,
+    /// Entries that name a foreign frame.
+    pub(super) foreign: Vec<Foreign>,
+    /// The first violation of each invariant that is about single entries.
+    faults: Vec<Violation>,
 }
 
 impl Truth {
-    pub(super) fn of<P: Platform, M: Machine>(
-        state: &State<P>,
-        machine: &M,
-    ) -> Result<Truth, Violation> {
+    pub(super) fn of<P: Platform, M: Machine>(state: &State<P>, machine: &M) -> Truth {
         let mut truth = Truth {
             base: state.frames.base(),
             references: vec![References::default(); state.frames.len()],
             foreign: Vec::new(),
+            faults: Vec::new(),
         };
-        let cursors = truth.count_walks(state)?;
+        let cursors = truth.count_walks(state);
         for (frame, entry) in state.frames.iter() {
             if let Frame::Owned(owned) = entry {
-                truth.at(frame, 1)?.all += 1;
-                truth.count_table(state, machine, frame, owned, &cursors)?;
+                truth.add(frame);
+                truth.count_table(state, machine, frame, owned, &cursors);
             }
         }
-        truth.count_holders(state)?;
-        Ok(truth)
+        truth.count_holders(state);
+        truth
     }
 
     pub(super) fn get(&self, frame: Mfn) -> References {
         self.references[(frame.0 - self.base.0) as usize]
     }
 
-    fn at(&mut self, frame: Mfn, invariant: u8) -> Result<&mut References, Violation> {
-        let index = frame.0.wrapping_sub(self.base.0) as usize;
-        let no_frame = frame_violation(invariant, "a reference names no frame", frame);
-        self.references.get_mut(index).ok_or(no_frame)
+    /// What was found of an invariant that is about single entries.
+    pub(super) fn fault(&self, invariant: u8) -> Audit {
+        match self.faults.iter().find(|fault| fault.invariant == invariant) {
+            Some(fault) => Err(*fault),
+            None => Ok(()),
+        }
     }
 
-    fn add_writable(&mut self, frame: Mfn) -> Audit {
-        let references = self.at(frame, 9)?;
-        references.all += 1;
-        references.writable += 1;
-        Ok(())
+    fn judge(&mut self, judgement: Audit) {
+        if let Err(violation) = judgement
+            && self.fault(violation.invariant).is_ok()
+        {
+            self.faults.push(violation);
+        }
     }
 
-    fn add_table(&mut self, frame: Mfn) -> Audit {
-        let references = self.at(frame, 9)?;
-        references.all += 1;
-        references.table += 1;
-        Ok(())
+    fn at(&mut self, frame: Mfn) -> Option<&mut References> {
+        self.references.get_mut(frame.0.wrapping_sub(self.base.0) as usize)
+    }
+
+    fn add(&mut self, frame: Mfn) {
+        if let Some(references) = self.at(frame) {
+            references.all += 1;
+        }
+    }
+
+    fn add_writable(&mut self, frame: Mfn) {
+        self.add(frame);
+        if let Some(references) = self.at(frame) {
+            references.writable += 1;
+        }
+    }
+
+    fn add_table(&mut self, frame: Mfn) {
+        self.add(frame);
+        if let Some(references) = self.at(frame) {
+            references.table += 1;
+        }
+    }
+
+    fn add_access(&mut self, frame: Mfn, access: Access) {
+        match access {
+            Access::ReadWrite => self.add_writable(frame),
+            Access::Read => self.add(frame),
+        }
     }
 
     /// Counts the tables that walks hold, and returns how many entries of each hold their
     /// references.
-    fn count_walks<P: Platform>(
-        &mut self,
-        state: &State<P>,
-    ) -> Result<Vec<(Mfn, usize)>, Violation> {
+    fn count_walks<P: Platform>(&mut self, state: &State<P>) -> Vec<(Mfn, usize)> {
         let mut cursors = Vec::new();
         for (slot, _) in state.domains() {
             for walk in walks_of(state, slot) {
-                for (table, level, promoting, cursor) in walk.tables() {
-                    let Ok(Frame::Owned(owned)) = state.frames.get(table) else {
-                        return Err(frame_violation(11, "a walk holds a frame nobody owns", table));
-                    };
-                    let hold = if promoting { Hold::Promoting } else { Hold::Demoting };
-                    if owned.kind != Type::Table(level) || owned.hold != hold {
-                        return Err(frame_violation(11, "a walk and its table disagree", table));
+                for (table, _, _, cursor) in walk.tables() {
+                    self.add_table(table);
+                    if let Some(references) = self.at(table) {
+                        references.walks += 1;
                     }
-                    self.add_table(table)?;
-                    self.at(table, 11)?.walks += 1;
                     cursors.push((table, cursor));
                 }
             }
         }
-        Ok(cursors)
+        cursors
     }
 
-    /// I9, I12, I14: judges every entry of a table that holds a reference, and counts it.
+    /// Judges and counts every entry of a table that holds a reference.
     fn count_table<P: Platform, M: Machine>(
         &mut self,
         state: &State<P>,
@@ -118,112 +166,86 @@ impl Truth {
         table: Mfn,
         owned: &Owned,
         cursors: &[(Mfn, usize)],
-    ) -> Audit {
-        let Type::Table(level) = owned.kind else { return Ok(()) };
-        let end = match owned.hold {
-            Hold::Valid | Hold::Pinned => P::Format::ENTRIES,
-            Hold::Promoting | Hold::Demoting => {
-                let cursor = cursors.iter().find(|(walked, _)| *walked == table);
-                cursor.ok_or(frame_violation(11, "a table is under way without a walk", table))?.1
-            }
-            Hold::Unheld => return Err(frame_violation(11, "a page table nobody holds", table)),
+    ) {
+        let Type::Table(level) = owned.kind else { return };
+        let end = if owned.hold.is_valid() {
+            P::Format::ENTRIES
+        } else {
+            // One that no walk has is no state that a table can be in: that is I11's.
+            cursors.iter().find(|(walked, _)| *walked == table).map_or(0, |(_, cursor)| *cursor)
         };
         let end =
             if level == P::Format::ROOT { end.min(P::Format::FIRST_RESERVED_SLOT) } else { end };
-        for index in 0..end {
-            let value = machine.read(table, index);
-            if value != 0 {
-                self.count_entry(state, table, owned.owner, level, value)?;
+        let mut block = [0; BLOCK];
+        for start in (0..end.min(FRAME_WORDS)).step_by(BLOCK) {
+            let values = &mut block[..BLOCK.min(end - start)];
+            machine.read_block(table, start, values);
+            for value in values.iter().copied().filter(|value| *value != 0) {
+                let found = Found { table, owner: owned.owner, level, value };
+                self.judge(tables::i9_validated_means_valid(state, &found));
+                self.judge(tables::i12_acyclic_levels(state, &found));
+                self.judge(tables::i14_absent_entries::<P>(&found));
+                self.count_entry(state, &found);
             }
         }
-        Ok(())
     }
 
-    fn count_entry<P: Platform>(
-        &mut self,
-        state: &State<P>,
-        table: Mfn,
-        owner: DomainId,
-        level: Level,
-        value: u64,
-    ) -> Audit {
-        let entry = P::Format::decode(value, level);
-        let entry =
-            entry.map_err(|_| frame_violation(9, "an entry that no check lets in", table))?;
-        match entry {
-            Entry::Absent => Ok(()),
-            Entry::Leaf(leaf) => {
-                let Ok(Frame::Owned(target)) = state.frames.get(leaf.frame) else {
-                    return Err(frame_violation(
-                        9,
-                        "an entry maps a frame nobody owns",
-                        leaf.frame,
-                    ));
-                };
-                if target.owner != owner {
-                    self.foreign.push((owner, leaf.frame));
+    fn count_entry<P: Platform>(&mut self, state: &State<P>, found: &Found) {
+        match P::Format::decode(found.value, found.level) {
+            Ok(Entry::Leaf(leaf)) => {
+                let owner = state.frames.owned(leaf.frame).map(|owned| owned.owner);
+                if owner.is_ok_and(|owner| owner != found.owner) {
+                    let (frame, writable) = (leaf.frame, leaf.writable);
+                    self.foreign.push(Foreign { domain: found.owner, frame, writable });
                 }
                 if leaf.writable {
-                    self.add_writable(leaf.frame)
+                    self.add_writable(leaf.frame);
                 } else {
-                    self.at(leaf.frame, 9)?.all += 1;
-                    Ok(())
+                    self.add(leaf.frame);
                 }
             }
-            Entry::Table(child) => {
-                let below = level.below();
-                match state.frames.get(child) {
-                    Ok(Frame::Owned(target))
-                        if target.owner == owner && below.map(Type::Table) == Some(target.kind) => {
-                    }
-                    _ => {
-                        let what = "an entry names what is no table of the level below";
-                        return Err(frame_violation(12, what, child));
-                    }
-                }
-                // A child that is being taken apart has lost its entry's reference to the walk.
-                self.add_table(child)
-            }
+            // A child that is being taken apart has lost its entry's reference to the walk.
+            Ok(Entry::Table(child)) => self.add_table(child),
+            Ok(Entry::Absent) | Err(_) => {}
         }
     }
 
     /// Counts roots, pins, grants, handles, registrations and holds of updates.
-    fn count_holders<P: Platform>(&mut self, state: &State<P>) -> Audit {
+    fn count_holders<P: Platform>(&mut self, state: &State<P>) {
         for (frame, entry) in state.frames.iter() {
             if matches!(entry, Frame::Owned(owned) if owned.hold == Hold::Pinned) {
-                self.add_table(frame)?;
+                self.add_table(frame);
             }
         }
         for (_, vcpu) in state.vcpus() {
-            for root in [vcpu.kernel_root, vcpu.user_root].into_iter().flatten() {
-                self.add_table(root)?;
+            let roots = [vcpu.kernel_root, vcpu.user_root, held_table(vcpu.work.as_ref())];
+            for table in roots.into_iter().flatten() {
+                self.add_table(table);
             }
-            self.add_writable(vcpu.page)?;
-            self.add_writable(vcpu.arguments)?;
-            let held = match &vcpu.work {
-                Some(Work::Update(update)) => update.held_table(),
-                _ => None,
-            };
-            if let Some(table) = held {
-                self.add_table(table)?;
-            }
+            self.add_writable(vcpu.page);
+            self.add_writable(vcpu.arguments);
         }
         for (_, domain) in state.domains() {
-            let grants = domain.grants.iter().map(|(_, grant)| (grant.frame, grant.access));
-            let handles = domain.handles.iter().map(|(_, handle)| (handle.frame, handle.access));
-            for (frame, access) in grants.chain(handles) {
-                match access {
-                    Access::ReadWrite => self.add_writable(frame)?,
-                    Access::Read => self.at(frame, 20)?.all += 1,
-                }
+            for (_, grant) in domain.grants.iter() {
+                self.add_access(grant.frame, grant.access);
+            }
+            for (_, handle) in domain.handles.iter() {
+                self.add_access(handle.frame, handle.access);
             }
         }
-        Ok(())
+    }
+}
+
+/// The table that a list of updates holds, while what its entry will name is validated.
+pub(super) fn held_table(work: Option<&Work>) -> Option<Mfn> {
+    match work {
+        Some(Work::Update(update)) => update.held_table(),
+        _ => None,
     }
 }
 
 /// The walks that are under way in a domain's name.
-fn walks_of<P: Platform>(state: &State<P>, slot: Slot) -> Vec<&Walk> {
+pub(super) fn walks_of<P: Platform>(state: &State<P>, slot: Slot) -> Vec<&Walk> {
     let mut walks = Vec::new();
     if let Some((_, vcpu)) = state.vcpus().find(|(found, _)| *found == slot) {
         match &vcpu.work {

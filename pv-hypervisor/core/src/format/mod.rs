@@ -71,6 +71,12 @@ pub trait Format {
     /// The entry that names the table in `frame`.
     fn table(frame: Mfn) -> u64;
 
+    /// Whether the processor would use an entry: it is bit 0 in every format.
+    #[inline(always)]
+    fn is_present(value: u64) -> bool {
+        value & 1 != 0
+    }
+
     /// Binary logarithm of [`Format::ENTRIES`].
     const INDEX_BITS: u32 = Self::ENTRIES.trailing_zeros();
 

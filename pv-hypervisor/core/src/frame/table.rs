@@ -266,6 +266,19 @@ impl FrameTable {
     }
 }
 
+#[cfg(test)]
+impl FrameTable {
+    /// The state of any frame, for the tests of the audit to corrupt.
+    pub(crate) fn corrupt(&mut self, frame: Mfn) -> &mut Frame {
+        &mut self.frames[(frame.0 - self.base.0) as usize]
+    }
+
+    /// The length that a list believes it has.
+    pub(crate) fn corrupt_length(&mut self, free: bool) -> &mut u32 {
+        if free { &mut self.free.length } else { &mut self.dirty.length }
+    }
+}
+
 /// Links count from one, so that none is zero.
 fn link(index: usize) -> Link {
     NonZeroU32::new(index as u32 + 1)

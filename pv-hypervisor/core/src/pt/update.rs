@@ -73,6 +73,11 @@ impl UpdateWork {
         self.done
     }
 
+    /// Updates that are wanted.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
     /// The walk that the work is in the middle of.
     pub(crate) fn walk(&self) -> Option<&Walk> {
         match &self.phase {

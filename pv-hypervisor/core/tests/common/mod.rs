@@ -1,6 +1,8 @@
 //! Two small domains on the model machine, and the calls they make.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use std::vec::Vec;
+
 use hypercall_abi::calls::pte_update::{Target, Update};
 use hypercall_abi::calls::{Call, PteUpdate};
 use hypercall_abi::{Error, Mfn, PAGE_SIZE, Status, VirtAddr};
@@ -13,6 +15,7 @@ use pv_core::{
 
 pub const PHYSMAP: u64 = 0x4000_0000;
 
+#[derive(Clone)]
 pub struct World<P: Platform> {
     pub state: State<P>,
     pub machine: ModelMachine<P::Format>,
@@ -88,8 +91,8 @@ impl<P: Platform> World<P> {
         if let Err(violation) = audit::audit(&self.state, &self.machine) {
             panic!("{violation}");
         }
-        if let Err((frame, what)) = self.machine.audit_translations(&self.state) {
-            panic!("I16: frame {:#x} is {what}", frame.0);
+        if let Err(violation) = audit::audit_translations(&self.state, &self.machine) {
+            panic!("{violation}");
         }
     }
 
