@@ -8,8 +8,9 @@
 //! | 192 | 128 | mask bits, likewise; a set bit masks the port |
 //! | 1024 | | [`TRAP_FRAMES`](crate::trap::TRAP_FRAMES) trap frames, one after another |
 //!
-//! To take events: clear `events_pending`, then take pending bits one word at a time with an
-//! atomic exchange. The hypervisor sets the port's bit first and `events_pending` after it.
+//! To take events: clear `events_pending` with an atomic exchange, then take pending bits one word
+//! at a time with another. The hypervisor sets the port's bit first and `events_pending` after
+//! it.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 

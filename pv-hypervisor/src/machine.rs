@@ -3,10 +3,10 @@
 #![allow(unsafe_code, reason = "frames are reached by address")]
 
 use crate::{arch, console, direct_map};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::AtomicU64;
 use hypercall_abi::calls::console_write::Stream;
 use hypercall_abi::{DomainId, Mfn, PAGE_SHIFT, PAGE_SIZE, VirtAddr};
-use pv_core::{FRAME_WORDS, Machine};
+use pv_core::{ATOMIC_ORDER, FRAME_WORDS, Machine};
 use pv_wire::{Kind, Source};
 
 /// Times in a second that the serial line is looked at, if anybody may type.
@@ -86,17 +86,17 @@ impl Machine for Hardware {
 
     #[inline(always)]
     fn exchange(&mut self, frame: Mfn, word: usize, value: u64) -> u64 {
-        atomic(frame, word).swap(value, Ordering::AcqRel)
+        atomic(frame, word).swap(value, ATOMIC_ORDER)
     }
 
     #[inline(always)]
     fn fetch_or(&mut self, frame: Mfn, word: usize, bits: u64) -> u64 {
-        atomic(frame, word).fetch_or(bits, Ordering::AcqRel)
+        atomic(frame, word).fetch_or(bits, ATOMIC_ORDER)
     }
 
     #[inline(always)]
     fn fetch_and(&mut self, frame: Mfn, word: usize, bits: u64) -> u64 {
-        atomic(frame, word).fetch_and(bits, Ordering::AcqRel)
+        atomic(frame, word).fetch_and(bits, ATOMIC_ORDER)
     }
 
     fn zero(&mut self, frame: Mfn) {

@@ -4,7 +4,7 @@
     reason = "handlers are kept as addresses, as there are no atomic function pointers"
 )]
 
-use crate::{calls, vcpu};
+use crate::{calls, pending, vcpu};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use hypercall_abi::{Port, vcpu_page::EVENT_WORDS};
 
@@ -35,29 +35,17 @@ pub fn set_handler(port: Port, handler: Option<Handler>) {
 /// Takes every unmasked pending event: calls the port's handler, or notes that it came.
 /// For callers that have masked events: the trap entry does, and [`unmask`].
 pub fn dispatch() {
-    vcpu::events_pending().store(0, Ordering::SeqCst);
-    for (index, arrived) in ARRIVED.iter().enumerate() {
-        if vcpu::pending(index).load(Ordering::Relaxed) == 0 {
-            continue;
+    pending::take(&vcpu::Page, |port| match HANDLERS[port.0 as usize].load(Ordering::Acquire) {
+        0 => {
+            let (index, bit) = place(port);
+            ARRIVED[index].fetch_or(bit, Ordering::Release);
         }
-        let masked = vcpu::mask(index).load(Ordering::Acquire);
-        let mut bits = vcpu::pending(index).fetch_and(masked, Ordering::AcqRel) & !masked;
-        while bits != 0 {
-            let bit = bits.trailing_zeros();
-            bits &= bits - 1;
-            let port = Port(index as u32 * 64 + bit);
-            match HANDLERS[port.0 as usize].load(Ordering::Acquire) {
-                0 => {
-                    arrived.fetch_or(1 << bit, Ordering::Release);
-                }
-                address => {
-                    // SAFETY: only `set_handler` writes the table: 0, or a `Handler`.
-                    let handler = unsafe { core::mem::transmute::<usize, Handler>(address) };
-                    handler(port);
-                }
-            }
+        address => {
+            // SAFETY: only `set_handler` writes the table: 0, or a `Handler`.
+            let handler = unsafe { core::mem::transmute::<usize, Handler>(address) };
+            handler(port);
         }
-    }
+    });
 }
 
 /// Masks events; whether they were masked before.
@@ -67,14 +55,7 @@ pub fn mask() -> bool {
 
 /// Unmasks events, and handles those that came while they were masked.
 pub fn unmask() {
-    loop {
-        vcpu::events_masked().store(0, Ordering::SeqCst);
-        if vcpu::events_pending().load(Ordering::SeqCst) == 0 {
-            return;
-        }
-        vcpu::events_masked().store(1, Ordering::SeqCst);
-        dispatch();
-    }
+    pending::unmask(&vcpu::Page, dispatch);
 }
 
 /// Whether an event has come on a port without a handler since this was last asked.

@@ -26,6 +26,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`p2m`], [`pages`], [`paging`] | the guest's memory as pure data structures; they build and test on any host |
+//! | [`pending`] | the order in which events are taken, so that none is lost; on any host too |
 //! | `calls` | every call of the hypervisor as a function of the same name |
 //! | `memory`, `space` | the guest's pages and page tables on top of both |
 //! | `trap`, `user`, `events`, `time` | traps, processes, event channels, the timer |
@@ -42,6 +43,7 @@ pub use hypercall_abi as abi;
 pub mod p2m;
 pub mod pages;
 pub mod paging;
+pub mod pending;
 
 #[cfg(target_os = "none")]
 pub mod arch;

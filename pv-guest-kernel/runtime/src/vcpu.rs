@@ -4,6 +4,7 @@
     reason = "the page is shared with the hypervisor, at an address that only the start information tells"
 )]
 
+use crate::pending::EventPage;
 use core::sync::atomic::{AtomicU64, Ordering};
 use hypercall_abi::{
     PAGE_SIZE,
@@ -62,6 +63,33 @@ pub fn pending(index: usize) -> &'static AtomicU64 {
 pub fn mask(index: usize) -> &'static AtomicU64 {
     assert!(index < EVENT_WORDS, "there are {EVENT_WORDS} words of ports");
     word(MASK_OFFSET + 8 * index)
+}
+
+/// The page, for [`pending`](mod@crate::pending).
+pub struct Page;
+
+impl EventPage for Page {
+    type Word = AtomicU64;
+
+    #[inline(always)]
+    fn events_pending(&self) -> &AtomicU64 {
+        events_pending()
+    }
+
+    #[inline(always)]
+    fn events_masked(&self) -> &AtomicU64 {
+        events_masked()
+    }
+
+    #[inline(always)]
+    fn pending(&self, index: usize) -> &AtomicU64 {
+        pending(index)
+    }
+
+    #[inline(always)]
+    fn mask(&self, index: usize) -> &AtomicU64 {
+        mask(index)
+    }
 }
 
 /// Where the trap frame of that index lies, 0 to [`TRAP_FRAMES`] − 1.

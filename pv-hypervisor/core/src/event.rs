@@ -118,21 +118,28 @@ const MASK_WORD: usize = MASK_OFFSET / 8;
 pub(crate) const EVENTS_PENDING_WORD: usize = EVENTS_PENDING_OFFSET / 8;
 
 /// Makes a port pending in a vCPU page. True when the port is not masked: the vCPU is to be
-/// told. The port's bit comes first, so that a guest that clears the summary and then looks
-/// at the bits misses nothing.
+/// told.
+///
+/// The port's bit comes first, so that a guest that clears the summary and then looks at the
+/// bits misses nothing. The summary is set by an atomic step too, which publishes the bit with
+/// it, and those of other processors that set it before: `tests/concurrency` shows that a plain
+/// write would lose events on a processor that orders as little as it may.
 #[inline(always)]
-pub(crate) fn make_pending<M: Machine>(machine: &mut M, page: Mfn, port: Port) -> bool {
+pub fn make_pending<M: Machine>(machine: &mut M, page: Mfn, port: Port) -> bool {
     let (word, bit) = (port.0 as usize / 64, 1u64 << (port.0 % 64));
     machine.fetch_or(page, PENDING_WORD + word, bit);
     let unmasked = machine.read(page, MASK_WORD + word) & bit == 0;
     if unmasked {
-        machine.write(page, EVENTS_PENDING_WORD, 1);
+        machine.fetch_or(page, EVENTS_PENDING_WORD, 1);
     }
     unmasked
 }
 
 /// Sets or clears a port's mask bit. True when the port is pending and no longer masked.
-pub(crate) fn set_mask<M: Machine>(machine: &mut M, page: Mfn, port: Port, masked: bool) -> bool {
+///
+/// It and [`make_pending`] each change one word and then look at the other: both are called
+/// under the lock of the state, or each could miss what the other does.
+pub fn set_mask<M: Machine>(machine: &mut M, page: Mfn, port: Port, masked: bool) -> bool {
     let (word, bit) = (port.0 as usize / 64, 1u64 << (port.0 % 64));
     if masked {
         machine.fetch_or(page, MASK_WORD + word, bit);
@@ -141,7 +148,7 @@ pub(crate) fn set_mask<M: Machine>(machine: &mut M, page: Mfn, port: Port, maske
     }
     let due = !masked && machine.read(page, PENDING_WORD + word) & bit != 0;
     if due {
-        machine.write(page, EVENTS_PENDING_WORD, 1);
+        machine.fetch_or(page, EVENTS_PENDING_WORD, 1);
     }
     due
 }
@@ -155,7 +162,7 @@ pub(crate) fn forget<M: Machine>(machine: &mut M, page: Mfn, port: Port) {
 }
 
 /// Whether some port is pending and not masked.
-pub(crate) fn any_pending<M: Machine>(machine: &M, page: Mfn) -> bool {
+pub fn any_pending<M: Machine>(machine: &M, page: Mfn) -> bool {
     (0..EVENT_WORDS).any(|word| {
         machine.read(page, PENDING_WORD + word) & !machine.read(page, MASK_WORD + word) != 0
     })

@@ -55,7 +55,7 @@ pub mod vcpu;
 pub use domain::{DomainSummary, EndReason, Slot, Trap};
 pub use frame::{Region, RegionKind};
 pub use loader::{BuildError, DomainSpec, Image, Segment};
-pub use machine::{FRAME_WORDS, Machine};
+pub use machine::{ATOMIC_ORDER, FRAME_WORDS, Machine};
 pub use platform::{Platform, Registers, Riscv64Sv39, Riscv64Sv48, ToyPlatform, X86_64};
 pub use quick::{Quick, QuickEntry, quick_call};
 pub use sched::Next;

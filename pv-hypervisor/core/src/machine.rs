@@ -3,11 +3,17 @@
 //! The image implements it over its map of all memory, the tests over a model. Nothing here
 //! takes a guest's virtual address to memory, and nothing decides.
 
+use core::sync::atomic::Ordering;
 use hypercall_abi::calls::console_write::Stream;
 use hypercall_abi::{DomainId, Mfn, VirtAddr};
 
 /// Words of eight bytes in a frame.
 pub const FRAME_WORDS: usize = 512;
+
+/// The order of the atomic steps of a [`Machine`]: `exchange`, `fetch_or`, `fetch_and`. What one
+/// processor wrote before such a step is seen by another after its own step on the same word.
+/// Plain reads and writes have no order but that of the word itself.
+pub const ATOMIC_ORDER: Ordering = Ordering::AcqRel;
 
 /// What the core asks of the machine. Frames are those that [`crate::State`] was told of;
 /// the core passes no other.
@@ -19,13 +25,14 @@ pub trait Machine {
     fn write(&mut self, frame: Mfn, word: usize, value: u64);
 
     /// Writes one word and returns what it was, as one atomic step: the processor may set
-    /// accessed and dirty bits of a page-table entry at the same time.
+    /// accessed and dirty bits of a page-table entry at the same time. [`ATOMIC_ORDER`].
     fn exchange(&mut self, frame: Mfn, word: usize, value: u64) -> u64;
 
-    /// Sets bits of one word and returns what it was, as one atomic step.
+    /// Sets bits of one word and returns what it was, as one atomic step. [`ATOMIC_ORDER`].
     fn fetch_or(&mut self, frame: Mfn, word: usize, bits: u64) -> u64;
 
     /// Keeps only `bits` of one word and returns what it was, as one atomic step.
+    /// [`ATOMIC_ORDER`].
     fn fetch_and(&mut self, frame: Mfn, word: usize, bits: u64) -> u64;
 
     /// Reads words one after another, each once.

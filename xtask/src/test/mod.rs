@@ -83,9 +83,13 @@ impl Test {
     }
 }
 
-/// The tests of the host: those of the project, and those of this program.
-const HOST: [(&str, &[&str]); 2] =
-    [("tests on the host", &[]), ("tests of xtask", &["--package", "xtask"])];
+/// The tests of the host: those of the project, those of what processors share, and those of this
+/// program.
+const HOST: [(&str, &[&str]); 3] = [
+    ("tests on the host", &[]),
+    ("tests of what processors share", &["--package", "concurrency"]),
+    ("tests of xtask", &["--package", "xtask"]),
+];
 
 /// Tests that `cargo test` runs with these words.
 fn host(title: &str, words: &[&str]) -> Result<Count> {

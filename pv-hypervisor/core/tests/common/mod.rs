@@ -146,7 +146,13 @@ impl<P: Platform> World<P> {
     }
 
     pub fn call<C: Call>(&mut self, domain: usize, call: &C) -> Result<u64, (Error, u64)> {
-        let (status, value) = self.raw(domain, C::NUMBER as u64, call.encode());
+        self.raw(domain, C::NUMBER as u64, call.encode());
+        self.answer(domain)
+    }
+
+    /// What the last call of a domain came back with.
+    pub fn answer(&self, domain: usize) -> Result<u64, (Error, u64)> {
+        let (status, value) = result(&self.registers[domain]);
         match status.decode().expect("a status of the closed set") {
             Ok(()) => Ok(value),
             Err(error) => Err((error, value)),
@@ -198,6 +204,11 @@ impl<P: Platform> World<P> {
 
     /// Destroys every domain and checks that every frame came back.
     pub fn finish(mut self) {
+        self.finish_all();
+    }
+
+    /// As [`finish`](Self::finish), where the world is not to be had whole.
+    pub fn finish_all(&mut self) {
         let ids: Vec<_> = self.state.domains().map(|(_, domain)| domain.id).collect();
         for id in ids {
             self.state.end_domain(&mut self.machine, id, pv_core::EndReason::Destroyed);
@@ -210,6 +221,7 @@ impl<P: Platform> World<P> {
     }
 }
 
+/// Fills the registers of a domain that is about to make a call.
 pub fn set_call<R: Registers>(registers: &mut R, number: u64, args: [u64; 6]) {
     // The words of the two architectures' registers, by their layouts.
     let x86_64 = R::WORDS == 24;
