@@ -259,9 +259,9 @@ fn every_step_makes_progress_and_there_are_few_enough() {
         let mut steps = 0;
         world.begin(0, number as u64, args);
         while world.is_inside(0) {
-            let before = (world.state.clone(), world.registers[0].clone());
+            let before = (world.state.clone(), world.registers[0]);
             world.step(0);
-            assert_ne!(before, (world.state.clone(), world.registers[0].clone()), "{number:?}");
+            assert_ne!(before, (world.state.clone(), world.registers[0]), "{number:?}");
             steps += 1;
         }
         assert!(steps > 1 && steps <= most, "{number:?} took {steps} steps");

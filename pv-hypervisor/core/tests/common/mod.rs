@@ -87,6 +87,13 @@ impl<P: Platform> World<P> {
         Ok(slot)
     }
 
+    /// Forgets the domain made last, which is gone.
+    pub fn forget_last(&mut self) {
+        self.slots.pop();
+        self.registers.pop();
+        self.inside.pop();
+    }
+
     pub fn audit(&self) {
         if let Err(violation) = audit::audit(&self.state, &self.machine) {
             panic!("{violation}");
