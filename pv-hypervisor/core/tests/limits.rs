@@ -280,5 +280,4 @@ fn domains() {
     assert_eq!(world.create(32), Err(BuildError::TooManyDomains));
     let after: Vec<_> = (0..MAX_DOMAINS).map(|domain| holdings(&world, domain)).collect();
     assert_eq!((after, world.state.frames.unowned()), (before, unowned));
-    world.finish();
 }

@@ -12,13 +12,14 @@ use hypercall_abi::calls::pt_switch::RootChange;
 use hypercall_abi::calls::pte_update::{Space, Target, Update};
 use hypercall_abi::calls::tlb_flush::FlushScope;
 use hypercall_abi::calls::*;
-use hypercall_abi::trap::Cause;
+use hypercall_abi::trap::{Cause, TrapFlags};
 use hypercall_abi::vcpu_page::{
     EVENTS_MASKED_OFFSET, EVENTS_PENDING_OFFSET, TRAP_DEPTH_OFFSET, TRAP_FRAMES_OFFSET,
 };
 use hypercall_abi::{DomainId, GrantHandle, GrantRef, Mfn, Port, Status, VirtAddr};
 use pv_core::format::{Format, Permissions};
 use pv_core::frame::{Frame, Hold, Type};
+use pv_core::vcpu::Mode;
 use pv_core::{Entry, Machine, Next, Outcome, Trap, X86_64, model};
 use zerocopy::IntoBytes;
 
@@ -359,6 +360,38 @@ fn one_entry_delivers_one_trap() {
     (registers.rax, registers.rdi) = (TrapReturn::NUMBER as u64, 0);
     enter(&mut world, Entry::Call);
     assert_eq!(word(&world, TRAP_DEPTH_OFFSET), 0);
+    world.finish();
+}
+
+/// I38: what a kernel does by a call is a trap to the kernel when a process does it.
+#[test]
+fn a_process_makes_no_calls() {
+    let mut world = World::<X86_64>::new(1, 128);
+    let root = world.p2m(0, 80);
+    world.update(0, page(&world, 80), leaf(root, RO)).unwrap();
+    world.call(0, &PtCreate { frame: root, level: Level::L4 }).unwrap();
+    let user_root = RootChange::Set(root);
+    world.call(0, &PtSwitch { kernel_root: RootChange::Keep, user_root }).unwrap();
+    let entry = TrapRegister { entry: VirtAddr(0x1000_0000), stack: VirtAddr(0x4000_0000) };
+    world.call(0, &entry).unwrap();
+    let (slot, page) = (world.slots[0], world.state.vcpu(world.slots[0]).page);
+    // The kernel returns to a process.
+    world.machine.write(page, TRAP_FRAMES_OFFSET / 8, u64::from(TrapFlags::USER.bits()) << 32);
+    world.machine.write(page, TRAP_DEPTH_OFFSET / 8, 1);
+    assert_eq!(world.raw(0, TrapReturn::NUMBER as u64, [0; 6]).0, Status(0));
+    assert_eq!(world.state.vcpu(slot).mode, Mode::User);
+    let before = world.state.domain(slot).frames;
+    for number in [BalloonDeflate::NUMBER as u64, TrapReturn::NUMBER as u64, 0x7777] {
+        world.machine.write(page, TRAP_DEPTH_OFFSET / 8, 0);
+        let mut inside = world.clone();
+        inside.begin(0, number, [1, 0, 0, 0, 0, 0]);
+        assert!(!inside.is_inside(0));
+        assert_eq!(inside.machine.read(page, TRAP_DEPTH_OFFSET / 8), 1);
+        let cause = inside.machine.read(page, TRAP_FRAMES_OFFSET / 8) as u32;
+        assert_eq!(cause, Cause::SystemCall as u32);
+        assert_eq!(inside.state.vcpu(slot).mode, Mode::Kernel);
+        assert_eq!(inside.state.domain(slot).frames, before);
+    }
     world.finish();
 }
 
