@@ -226,11 +226,8 @@ mod tests {
             ticks_per_second: 10_000_000,
             ..Default::default()
         };
-        RunReport {
-            domains: vec![domain(1, true), domain(2, true)],
-            totals: Some(totals),
-            ..RunReport::default()
-        }
+        let domains = vec![domain(1, true), domain(2, true)];
+        RunReport { domains, totals: Some(totals), ..Default::default() }
     }
 
     fn exited() -> Ending {
