@@ -39,6 +39,8 @@
 #define PV_BATCH_MAX 64ull
 #define PV_ROOT_KEEP 0xffffffffffffffffull
 #define PV_ROOT_CLEAR 0xfffffffffffffffeull
+#define PV_GRANT_HANDLE_SHIFT 40ull
+#define PV_GRANT_FRAME_MASK 0xffffffffffull
 #define PV_FLUSH_ALL 0ull
 #define PV_FLUSH_PAGE 1ull
 #define PV_TARGET_ENTRY 0ull

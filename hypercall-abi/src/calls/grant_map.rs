@@ -14,14 +14,23 @@ pub struct MappedGrant {
 }
 
 impl MappedGrant {
+    /// Lowest bit of the handle.
+    pub const HANDLE_SHIFT: u32 = 40;
+
+    /// Bits of the frame.
+    pub const FRAME_MASK: u64 = (1 << Self::HANDLE_SHIFT) - 1;
+
     /// As the value of the call.
     pub const fn to_value(self) -> u64 {
-        (self.handle.0 as u64) << 40 | (self.frame.0 & Mfn::MAX.0)
+        (self.handle.0 as u64) << Self::HANDLE_SHIFT | (self.frame.0 & Self::FRAME_MASK)
     }
 
     /// From the value of the call.
     pub const fn from_value(value: u64) -> MappedGrant {
-        MappedGrant { handle: GrantHandle((value >> 40) as u32), frame: Mfn(value & Mfn::MAX.0) }
+        MappedGrant {
+            handle: GrantHandle((value >> Self::HANDLE_SHIFT) as u32),
+            frame: Mfn(value & Self::FRAME_MASK),
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use hypercall_abi::{
     AbiVersion, DomainId, Features, GrantHandle, Mfn, Number, PAGE_SHIFT, PAGE_SIZE, Port, Status,
     addr::TABLE_ENTRIES,
     calls::{
-        balloon_deflate, balloon_inflate, batch, console_write, pt_switch::RootChange, pte_update,
+        balloon_deflate, balloon_inflate, batch, console_write, grant_map::MappedGrant,
+        pt_switch::RootChange, pte_update,
     },
     note, pte, start_info,
     trap::{FaultAccess, TRAP_FRAMES, TrapFlags},
@@ -89,6 +90,8 @@ pub fn groups() -> Vec<Group> {
                 ("BATCH_MAX", batch::MAX_ENTRIES),
                 ("ROOT_KEEP", RootChange::Keep.to_value()),
                 ("ROOT_CLEAR", RootChange::Clear.to_value()),
+                ("GRANT_HANDLE_SHIFT", MappedGrant::HANDLE_SHIFT.into()),
+                ("GRANT_FRAME_MASK", MappedGrant::FRAME_MASK),
                 ("FLUSH_ALL", 0),
                 ("FLUSH_PAGE", 1),
                 ("TARGET_ENTRY", 0),
