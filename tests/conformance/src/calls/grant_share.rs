@@ -11,6 +11,7 @@ use hypercall_abi::{
 tests! { "grant_share":
     success: "GRANT_SHARE.10 GRANT_SHARE.12",
     distinct: "GRANT_SHARE.11",
+    lowest_number: "GRANT_SHARE.13",
     only_for_the_named_domain: "GRANT_SHARE.11",
     page_table_for_reading: "GRANT_SHARE.7",
     domain_range: "GRANT_SHARE.1",
@@ -48,6 +49,16 @@ fn distinct(t: &mut Test<'_>) -> Check {
     // The other one is as it was.
     let mapped = t.open(PEER, two, Access::ReadWrite)?;
     equal(mapped.frame, page.frame, "the frame")
+}
+
+fn lowest_number(t: &mut Test<'_>) -> Check {
+    t.need_peer()?;
+    let page = t.page(OWN)?;
+    let one = t.grant(OWN, page, Access::Read)?;
+    let two = t.grant(OWN, page, Access::Read)?;
+    equal((one, two), (GrantRef(0), GrantRef(1)), "the first two numbers")?;
+    t.ok(OWN, &GrantRevoke { grant: one })?;
+    equal(t.grant(OWN, page, Access::Read)?, one, "the number that came free")
 }
 
 fn only_for_the_named_domain(t: &mut Test<'_>) -> Check {
