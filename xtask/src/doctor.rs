@@ -1,6 +1,7 @@
 //! `cargo xtask doctor`: what is needed, what is found, how to get what is not.
 
 use crate::arch::Arch;
+use crate::c_guest::{self, Tools};
 use crate::process;
 use crate::toolchain::{self, Toolchain};
 use crate::workspace::find_program;
@@ -138,6 +139,15 @@ fn findings() -> Vec<Finding> {
         "spec",
         crate::spec::find_mdbook().and_then(|path| first_line(Command::new(path).arg("--version"))),
         "`cargo xtask spec` installs it into the target directory".into(),
+    ));
+    findings.push(optional(
+        "clang and ld.lld",
+        "the guest in C",
+        Tools::present().and_then(|tools| {
+            let version = first_line(Command::new(&tools.clang).arg("--version"))?;
+            Some(format!("{version}, {}", tools.linker.display()))
+        }),
+        packages::command_line(&c_guest::PACKAGES),
     ));
     findings.push(optional(
         "a C compiler",

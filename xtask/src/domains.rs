@@ -29,6 +29,8 @@ pub enum Source {
     BuiltIn,
     /// A package of this workspace.
     Package(&'static str),
+    /// The guest in C of this workspace.
+    CGuest,
     /// An ELF file, or the folder of a crate.
     Path(PathBuf),
 }
@@ -214,6 +216,7 @@ impl Plan {
             let file = match source {
                 Source::BuiltIn => builder.package(GUEST)?,
                 Source::Package(package) => builder.package(package)?,
+                Source::CGuest => builder.c_guest()?,
                 Source::Path(path) if path.is_dir() => builder.folder(path)?,
                 Source::Path(path) => path.clone(),
             };

@@ -1,6 +1,7 @@
 //! Building images: the hypervisor and the guests of this workspace, and guests of others.
 
 use crate::arch::Arch;
+use crate::c_guest;
 use crate::packages::MayInstall;
 use crate::process;
 use crate::toolchain::Toolchain;
@@ -23,13 +24,14 @@ const DEBUG_PROFILE: &str = "image-debug";
 pub struct Builder {
     arch: Arch,
     debug: bool,
+    may: MayInstall,
     toolchain: Toolchain,
 }
 
 impl Builder {
     /// A builder; sets the toolchain up if that is needed and allowed.
     pub fn new(arch: Arch, debug: bool, may: MayInstall) -> Result<Builder> {
-        Ok(Builder { arch, debug, toolchain: Toolchain::find(arch, may)? })
+        Ok(Builder { arch, debug, may, toolchain: Toolchain::find(arch, may)? })
     }
 
     /// Builds a package of this workspace and returns its ELF file.
@@ -55,6 +57,11 @@ impl Builder {
         // For the program alone: as the target's own linker it would have everything built again.
         let flags = [OsString::from("--"), flag, "-Clinker-flavor=ld.lld".into()];
         self.build_with(command, package, &flags)
+    }
+
+    /// Builds the guest in C, and sets its compiler up if that is needed and allowed.
+    pub fn c_guest(&self) -> Result<PathBuf> {
+        c_guest::build(self.arch, self.may)
     }
 
     /// Builds the crate in a folder, which may be of another workspace.

@@ -6,6 +6,7 @@
 mod arch;
 mod bench;
 mod build;
+mod c_guest;
 mod conformance;
 mod doctor;
 mod domains;

@@ -34,14 +34,14 @@ pub struct Reported {
     pub limit: Duration,
 }
 
-/// A domain of a package, with its name, its memory and its command line.
-pub fn domain(package: &'static str, name: &str, memory: u64, command_line: String) -> Request {
+/// A domain of an image, with its name, its memory and its command line.
+pub fn domain(source: Source, name: &str, memory: u64, command_line: String) -> Request {
     Request {
         name: Some(name.into()),
         memory: Some(memory),
         command_line: Some(command_line),
         watchdog_ms: Some(10_000),
-        ..Request::of(Source::Package(package))
+        ..Request::of(source)
     }
 }
 

@@ -199,21 +199,31 @@ fn is_of(source: &Path, release: &str) -> bool {
 
 /// LLVM's linker: the newest `ld.lld-N` in `/usr/bin`, `ld.lld`, or the compiler's own.
 fn linker(sysroot: &str) -> Option<PathBuf> {
-    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/bin")
-        .ok()?
-        .flatten()
-        .filter_map(|file| {
-            let version = file.file_name().to_str()?.strip_prefix("ld.lld-")?.parse().ok()?;
-            Some((version, file.path()))
-        })
-        .collect();
-    versions.sort();
     let own = format!("{sysroot}/lib/rustlib/x86_64-unknown-linux-gnu/bin/rust-lld");
-    versions
-        .pop()
-        .map(|(_, path)| path)
+    newest("ld.lld")
         .or_else(|| find_program("ld.lld"))
         .or_else(|| is_program(Path::new(&own)).then(|| own.into()))
+}
+
+/// LLVM's linker for what is not Rust: it goes by its name, so the compiler's own is asked for
+/// by the name that makes it a linker of ELF files.
+pub fn find_linker() -> Option<PathBuf> {
+    let own = || {
+        let sysroot = process::read(Command::new("rustc").args(["--print", "sysroot"])).ok()?;
+        let folder = Path::new(sysroot.trim()).join("lib/rustlib/x86_64-unknown-linux-gnu/bin");
+        Some(folder.join("gcc-ld/ld.lld")).filter(|path| is_program(path))
+    };
+    newest("ld.lld").or_else(|| find_program("ld.lld")).or_else(own)
+}
+
+/// The program of that name with the highest version behind it, `NAME-N`, in `/usr/bin`.
+pub fn newest(name: &str) -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/bin").ok()?.flatten().filter_map(|file| {
+        let file_name = file.file_name();
+        let version = file_name.to_str()?.strip_prefix(name)?.strip_prefix('-')?;
+        Some((version.parse::<u32>().ok()?, file.path()))
+    });
+    versions.max().map(|(_, path)| path)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ mod baseline;
 mod worst_case;
 
 use crate::arch::Arch;
-use crate::domains::Request;
+use crate::domains::{Request, Source};
 use crate::packages::MayInstall;
 use crate::progress::Progress;
 use crate::reported::{Reported, domain};
@@ -109,7 +109,7 @@ impl Row {
 fn pair(arch: Arch, may: MayInstall, role: &str) -> Reported {
     let one = |name: &str, words: String| Request {
         max_memory: Some(64 << 20),
-        ..domain("bench-guest", name, 32 << 20, words)
+        ..domain(Source::Package("bench-guest"), name, 32 << 20, words)
     };
     let domains =
         vec![one(role, format!("role={role} peer=2")), one("peer", "role=peer peer=1".into())];

@@ -44,7 +44,7 @@ fn measure(arch: Arch, may: MayInstall) -> Result<Longest> {
     let progress = Progress::new(&format!("bench --worst-case, {arch}"));
     let mut longest = Longest::new();
     let bench = super::pair(arch, may, "worst");
-    let suite = conformance::machine(arch, false, may, "");
+    let suite = conformance::machine(arch, false, may, &conformance::Guest::Rust, "");
     for (what, run) in [("the measuring guest", bench), ("the conformance suite", suite)] {
         progress.at(what);
         let run = Reported { stretches: true, ..run };

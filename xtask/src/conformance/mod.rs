@@ -1,20 +1,23 @@
 //! `cargo xtask conformance`: the conformance suite, on the core's model on the host or as
 //! a guest under the booted hypervisor.
 
+pub mod c_tests;
 mod emulated;
+mod guest;
 mod host;
 mod results;
+mod tap;
 
 pub use emulated::{emulated, machine, typed};
+pub use guest::Guest;
 pub use results::{Case, Results, Verdict};
 
 use crate::arch::Arch;
 use crate::build::write;
 use crate::packages::MayInstall;
 use crate::progress::Progress;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use conformance::registry::GROUPS;
 use std::path::PathBuf;
 
 /// Run the conformance tests: on both architectures, unless told otherwise.
@@ -26,6 +29,10 @@ pub struct Conformance {
     /// Against the core's model of a machine, on the host.
     #[arg(long)]
     host: bool,
+    /// Who runs them: `rust`, our guest with the whole suite; `c`, the guest in C with a part
+    /// of it; or an ELF file or a crate's folder, a guest of your own.
+    #[arg(long, value_name = "GUEST", default_value = "rust", conflicts_with = "host")]
+    guest: Guest,
     /// Only tests whose name, such as `pt_pin::success`, contains this text.
     #[arg(long, value_name = "TEXT", default_value = "")]
     filter: String,
@@ -46,20 +53,14 @@ pub struct Conformance {
 impl Conformance {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
-        let chosen =
-            GROUPS.iter().flat_map(|group| group.iter()).filter(|test| test.matches(&self.filter));
-        let names: Vec<String> = chosen
-            .map(|test| {
-                if self.list {
-                    println!("{:50} {}", format!("{}::{}", test.group, test.name), test.clauses);
-                }
-                format!("{}::{}", test.group, test.name)
-            })
-            .collect();
-        if names.is_empty() {
-            bail!("no test's name contains `{}`: `--list` shows them all", self.filter);
-        }
+        let tests = self.guest.tests(&self.filter)?;
         if self.list {
+            let tests = tests.with_context(|| {
+                format!("only {} itself knows which tests it has: run it", self.guest)
+            })?;
+            for (name, clauses) in tests {
+                println!("{name:50} {clauses}");
+            }
             return Ok(());
         }
         let may = MayInstall(!self.no_install);
@@ -71,8 +72,9 @@ impl Conformance {
             suites.push(("host".to_owned(), results));
         } else {
             for arch in Arch::chosen(self.arch) {
-                let progress = Progress::new(&format!("conformance, {arch}"));
-                let results = emulated(arch, self.debug, may, &self.filter, &progress)?;
+                let progress = Progress::new(&self.guest.title(arch.name()));
+                let results =
+                    emulated(arch, self.debug, may, &self.guest, &self.filter, &progress)?;
                 progress.done(&results.to_string());
                 suites.push((arch.name().to_owned(), results));
             }

@@ -10,6 +10,7 @@ mod cited;
 mod coverage;
 
 use crate::build::write;
+use crate::conformance::c_tests;
 use crate::packages::MayInstall;
 use crate::{lint, process, toolchain, workspace};
 use anyhow::{Result, bail};
@@ -63,12 +64,23 @@ impl Spec {
 /// The coverage of the book by the tests of this tree.
 pub fn of_tree() -> Result<coverage::Coverage> {
     let clauses = book::clauses(&workspace::root().join("spec/src"))?;
-    let suite = GROUPS.iter().flat_map(|group| group.iter()).map(|test| cited::Citation {
-        test: format!("`{}::{}`", test.group, test.name),
-        clauses: test.clauses.to_owned(),
-    });
-    let others = cited::citations(&lint::sources(workspace::root())?)?;
-    let citations: Vec<_> = suite.chain(others).collect();
+    let citation = |name: String, clauses: &str| cited::Citation {
+        test: format!("`{name}`"),
+        clauses: clauses.to_owned(),
+    };
+    let mut citations: Vec<_> = GROUPS
+        .iter()
+        .flat_map(|group| group.iter())
+        .map(|test| citation(format!("{}::{}", test.group, test.name), test.clauses))
+        .collect();
+    // The guest in C has tests that the suite has not; the others are named alike.
+    for test in c_tests::all()? {
+        let own = citation(test.name, &test.clauses);
+        if citations.iter().all(|other| other.test != own.test) {
+            citations.push(own);
+        }
+    }
+    citations.extend(cited::citations(&lint::sources(workspace::root())?)?);
     coverage::coverage(&clauses, &citations)
 }
 

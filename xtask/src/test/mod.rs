@@ -7,9 +7,10 @@ mod linker;
 mod refused;
 
 use crate::arch::Arch;
+use crate::conformance::{self, Guest};
 use crate::packages::MayInstall;
 use crate::progress::Progress;
-use crate::{conformance, process, toolchain, workspace};
+use crate::{process, toolchain, workspace};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::io::{BufRead, BufReader};
@@ -70,7 +71,8 @@ impl Test {
         }
         if !self.host {
             for arch in Arch::chosen(self.arch) {
-                count += suite(arch, may);
+                count += suite(arch, may, &Guest::Rust);
+                count += suite(arch, may, &Guest::C);
                 count += boots::all(arch, may);
                 count += containment::all(arch, may);
                 count += damaged::all(arch, may);
@@ -144,9 +146,9 @@ fn result_of(line: &str) -> Option<Count> {
 }
 
 /// The conformance suite in a guest.
-fn suite(arch: Arch, may: MayInstall) -> Count {
-    let progress = Progress::new(&format!("conformance, {arch}"));
-    match conformance::emulated(arch, false, may, "", &progress) {
+fn suite(arch: Arch, may: MayInstall, guest: &Guest) -> Count {
+    let progress = Progress::new(&guest.title(arch.name()));
+    match conformance::emulated(arch, false, may, guest, "", &progress) {
         Ok(results) => {
             progress.done(&results.to_string());
             Count { passed: results.passed(), failed: results.failed() }
