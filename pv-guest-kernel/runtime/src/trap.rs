@@ -38,10 +38,15 @@ static HANDLER: AtomicUsize = AtomicUsize::new(0);
 /// What `trap_register` returns; nothing for an image linked in the guest's range.
 pub fn register(handler: Handler) -> Result<(), Error> {
     HANDLER.store(handler as usize, Ordering::Release);
-    let stack = VirtAddr(STACK.0.get() as u64 + STACK_BYTES as u64);
-    let entry = VirtAddr(arch::trap_entry as *const () as u64);
+    let (entry, stack) = entry();
     // SAFETY: the entry is one, and the stack is used by nothing else.
     unsafe { calls::trap_register(entry, stack) }
+}
+
+/// The entry, and the end of the stack for traps of processes, that [`register`] registers.
+pub fn entry() -> (VirtAddr, VirtAddr) {
+    let stack = VirtAddr(STACK.0.get() as u64 + STACK_BYTES as u64);
+    (VirtAddr(arch::trap_entry as *const () as u64), stack)
 }
 
 /// A handler for kernels that expect no trap: prints it and ends the domain as crashed.

@@ -2,7 +2,10 @@
 
 use core::ops::Range;
 use hypercall_abi::{
-    Mfn, Pfn, Status, VirtAddr, calls::Args, calls::console_write::Stream, trap::Cause,
+    Error, Mfn, Pfn, Status, VirtAddr,
+    calls::{Args, Call, PtUnpin, console_write::Stream},
+    start_info::PageTableFormat,
+    trap::Cause,
 };
 
 use crate::outcome::Message;
@@ -98,13 +101,15 @@ pub enum Pretence {
 /// [`OWN`] and [`PEER`].
 pub trait Caller {
     /// A test begins: a peer that was lost is replaced if there is another.
-    fn begin(&mut self);
+    fn begin(&mut self) {}
 
-    /// Whether there is a domain to speak for.
-    fn has(&mut self, side: Side) -> bool;
+    /// Whether there is a domain to speak for. Tests that need a peer are skipped without one.
+    fn has(&mut self, side: Side) -> bool {
+        side == Side::Own
+    }
 
     /// The peer has ended itself: nothing more is asked of it in this test.
-    fn lose_peer(&mut self);
+    fn lose_peer(&mut self) {}
 
     /// Makes a call; one that does not return gives [`GONE`].
     fn call(&mut self, side: Side, number: u64, args: &Args) -> (Status, u64);
@@ -139,7 +144,9 @@ pub trait Caller {
 
     /// Runs machine code up to its first trap, of which an event is one, or its return. `None`: no
     /// instructions are executed here.
-    fn run(&mut self, side: Side, run: Run) -> Option<Ran>;
+    fn run(&mut self, _side: Side, _run: Run) -> Option<Ran> {
+        None
+    }
 
     /// Whether the trap entry took an event on this port (0 to 1023); forgets it.
     fn take_event(&mut self, side: Side, port: u32) -> bool;
@@ -158,21 +165,50 @@ pub trait Caller {
 
     /// Makes the hypervisor believe something of a frame that a domain owns; `None`: no longer.
     /// `false`: cannot be done here.
-    fn pretend(&mut self, frame: Mfn, pretence: Option<Pretence>) -> bool;
+    fn pretend(&mut self, _frame: Mfn, _pretence: Option<Pretence>) -> bool {
+        false
+    }
 
     /// The counter that deadlines are measured by.
     fn now(&mut self) -> u64;
 
     /// Types bytes, at least one, into the console of [`OWN`], and waits until some are there to be
     /// read: how many at least. `None`: cannot be done here.
-    fn type_in(&mut self, bytes: &[u8]) -> Option<usize>;
+    fn type_in(&mut self, _bytes: &[u8]) -> Option<usize> {
+        None
+    }
 
     /// Whether the last write to this stream was exactly `bytes`. `None`: cannot be seen here.
-    fn wrote(&self, side: Side, stream: Stream, bytes: &[u8]) -> Option<bool>;
+    fn wrote(&self, _side: Side, _stream: Stream, _bytes: &[u8]) -> Option<bool> {
+        None
+    }
 
     /// What went wrong outside the test's own checks since the last time this was asked: an
     /// audit of the model that failed, a trap that nobody expected.
-    fn complaint(&mut self) -> Option<Message>;
+    fn complaint(&mut self) -> Option<Message> {
+        None
+    }
+}
+
+/// A frame of the hypervisor's, for [`Caller::hypervisor_frame`] of a guest: it lies where the
+/// hypervisor's image is loaded. `call` makes a call.
+pub fn find_hypervisor_frame(
+    format: u64,
+    mut call: impl FnMut(u64, &Args) -> (Status, u64),
+) -> Mfn {
+    let image = match PageTableFormat::new(format) {
+        Some(PageTableFormat::X86_64) => 0x100,
+        _ => 0x8_0200,
+    };
+    // The image is some hundred kilobytes long, and it lies in memory that the hypervisor
+    // keeps an account of, or before it: any frame that is memory and not the domain's will
+    // do then.
+    let mut is_foreign = |frame: u64| {
+        let (status, _) = call(PtUnpin::NUMBER as u64, &PtUnpin { frame: Mfn(frame) }.encode());
+        status == Status::from(Err(Error::NotOwner))
+    };
+    let found = (image..image + 0x1_0000).find(|frame| is_foreign(*frame));
+    Mfn(found.unwrap_or(image))
 }
 
 /// Status of a call that did not return: the domain has ended.

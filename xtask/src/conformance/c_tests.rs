@@ -63,8 +63,8 @@ mod tests {
         assert_eq!(parse("#define TEST(group, name, clauses) {#group}"), None);
     }
 
-    /// A test that both suites have checks the same clauses in both. Groups of the guest in C
-    /// alone are of what the suite in Rust cannot do.
+    /// A test that both suites have checks no clause in C that it does not check in Rust. Groups
+    /// of the guest in C alone are of what the suite in Rust does in another way.
     #[test]
     fn the_suites_agree() {
         let tests = all().expect("the sources are there");
@@ -75,7 +75,11 @@ mod tests {
             let other = registry::all()
                 .find(|other| format!("{}::{}", other.group, other.name) == test.name);
             match other {
-                Some(other) => assert_eq!(test.clauses, other.clauses, "{}", test.name),
+                Some(other) => {
+                    let known: Vec<&str> = other.clauses.split(' ').collect();
+                    let is_known = |clause: &str| known.contains(&clause);
+                    assert!(test.clauses.split(' ').all(is_known), "{}", test.name);
+                }
                 None => assert!(
                     test.name.starts_with("process::"),
                     "{} is not in the suite: name it as the test there",

@@ -128,7 +128,7 @@ pub fn write(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> Result<std
 }
 
 /// One test with a line of its own.
-fn one(title: &str, test: impl FnOnce(&Progress) -> Result<()>) -> Count {
+pub fn one(title: &str, test: impl FnOnce(&Progress) -> Result<()>) -> Count {
     let progress = Progress::new(title);
     let passed = match test(&progress) {
         Ok(()) => true,

@@ -4,6 +4,7 @@ mod boots;
 mod containment;
 mod damaged;
 mod linker;
+mod new_guest;
 mod refused;
 
 use crate::arch::Arch;
@@ -77,6 +78,7 @@ impl Test {
                 count += containment::all(arch, may);
                 count += damaged::all(arch, may);
                 count += linker::all(arch, may);
+                count += new_guest::all(arch, may);
             }
             count += refused::all(self.arch.unwrap_or_default(), may);
         }

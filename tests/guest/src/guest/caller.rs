@@ -6,12 +6,14 @@ use super::{
     mailbox::Mailbox,
     peer, report,
 };
-use conformance::{Caller, Message, Pretence, Ran, Run, Side, Touch, Trapped, caller::GONE};
+use conformance::{
+    Caller, Message, Pretence, Ran, Run, Side, Touch, Trapped,
+    caller::{GONE, find_hypervisor_frame},
+};
 use core::{ops::Range, sync::atomic::Ordering::Relaxed};
 use hypercall_abi::{
-    DomainId, Error, Mfn, Pfn, Port, Status, VirtAddr,
-    calls::{Args, Call, PtUnpin, Shutdown, console_write::Stream},
-    start_info::PageTableFormat,
+    DomainId, Mfn, Pfn, Port, Status, VirtAddr,
+    calls::{Args, Call, Shutdown, console_write::Stream},
 };
 use pv_guest::vcpu;
 
@@ -37,7 +39,9 @@ pub struct Guest {
 impl Guest {
     /// A tester with so many peers.
     pub fn new(local: Local, peers: u16) -> Guest {
-        let hypervisor_frame = hypervisor_frame(&local);
+        let format = local.info().page_table_format;
+        let hypervisor_frame =
+            find_hypervisor_frame(format, |number, args| local.call(number, args));
         let first = local.info().domain.0 + 1;
         let mut guest = Guest {
             local,
@@ -140,24 +144,6 @@ impl Guest {
 /// Whether a request is a call that ends the domain.
 fn is_shutdown(request: &Request) -> bool {
     matches!(request, Request::Call(number, _) if *number == Shutdown::NUMBER as u64)
-}
-
-/// A frame of the hypervisor's: where its image is loaded.
-fn hypervisor_frame(local: &Local) -> Mfn {
-    let image = match PageTableFormat::new(local.info().page_table_format) {
-        Some(PageTableFormat::X86_64) => 0x100,
-        _ => 0x8_0200,
-    };
-    // The image is some hundred kilobytes long, and it lies in memory that the hypervisor
-    // keeps an account of, or before it: any frame that is memory and not the domain's will
-    // do then.
-    let is_foreign = |frame: u64| {
-        let (status, _) =
-            local.call(PtUnpin::NUMBER as u64, &PtUnpin { frame: Mfn(frame) }.encode());
-        status == Status::from(Err(Error::NotOwner))
-    };
-    let found = (image..image + 0x1_0000).find(|frame| is_foreign(*frame));
-    Mfn(found.unwrap_or(image))
 }
 
 impl Caller for Guest {
