@@ -283,7 +283,7 @@ typedef uint64_t PvPageTableFormat;
 
 // What `abi_query` can be asked.
 enum PvQuery {
-  // The version: `AbiVersion::to_value`.
+  // The version: the major number above bit 16, the minor number below it.
   PV_QUERY_VERSION = 0,
   // The features that this hypervisor has: the bits of `Features`.
   PV_QUERY_FEATURES = 1,
@@ -369,7 +369,7 @@ typedef uint64_t PvFeatures;
 // The page. Written once by the hypervisor, before the guest starts; the guest may do with
 // it as it likes.
 typedef struct PvStartInfo {
-  // `MAGIC`.
+  // The bytes `PARAVANE`: `MAGIC`.
   uint64_t magic;
   // Version of the hypervisor's interface.
   struct PvAbiVersion version;
@@ -606,7 +606,7 @@ typedef uint64_t PvTargetBits;
 typedef struct PvUpdate {
   // Which entry.
   PvTargetBits target;
-  // Its new value, in the format of the architecture; see `crate::pte`.
+  // Its new value: an entry in the format of the architecture.
   uint64_t value;
 } PvUpdate;
 

@@ -79,7 +79,7 @@ impl PageTableFormat {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct StartInfo {
-    /// [`MAGIC`].
+    /// The bytes `PARAVANE`: [`MAGIC`].
     pub magic: u64,
     /// Version of the hypervisor's interface.
     pub version: AbiVersion,

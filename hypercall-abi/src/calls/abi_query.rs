@@ -7,7 +7,7 @@ use crate::{Error, Number};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u64)]
 pub enum Query {
-    /// The version: [`AbiVersion::to_value`](crate::AbiVersion::to_value).
+    /// The version: the major number above bit 16, the minor number below it.
     Version = 0,
     /// The features that this hypervisor has: the bits of [`Features`](crate::Features).
     Features = 1,

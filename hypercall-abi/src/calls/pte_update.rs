@@ -45,7 +45,7 @@ impl Call for PteUpdate {
 pub struct Update {
     /// Which entry.
     pub target: TargetBits,
-    /// Its new value, in the format of the architecture; see [`crate::pte`].
+    /// Its new value: an entry in the format of the architecture.
     pub value: u64,
 }
 
