@@ -2,12 +2,15 @@
 
         .text
 
+        /* ANCHOR: start */
         /* `a0` holds the address of the start information, `sp` the end of the boot stack, a
            multiple of 16. */
         .globl _start
 _start: call    start
         unimp
+        /* ANCHOR_END: start */
 
+        /* ANCHOR: trap */
         /* A trap. Every register is in the topmost trap frame, so there is nothing to save; `sp`
            is a multiple of 16. `on_trap` leaves by trap_return. */
         .globl trap_entry
@@ -15,6 +18,7 @@ _start: call    start
 trap_entry:
         call    on_trap
         unimp
+        /* ANCHOR_END: trap */
 
         /* uint64_t touch_read(uint64_t address): a load that may fault. */
         .globl touch_read, touch_read_at

@@ -2,13 +2,16 @@
 
         .text
 
+        /* ANCHOR: start */
         /* `rdi` holds the address of the start information, `rsp` the end of the boot stack, a
            multiple of 16. */
         .globl _start
 _start: xor     %ebp, %ebp
         call    start
         ud2
+        /* ANCHOR_END: start */
 
+        /* ANCHOR: trap */
         /* A trap. Every register is in the topmost trap frame, so there is nothing to save; `rsp`
            is a multiple of 16. `on_trap` leaves by trap_return. */
         .globl trap_entry
@@ -16,6 +19,7 @@ trap_entry:
         xor     %ebp, %ebp
         call    on_trap
         ud2
+        /* ANCHOR_END: trap */
 
         /* uint64_t touch_read(uint64_t address): a load that may fault. */
         .globl touch_read, touch_read_at

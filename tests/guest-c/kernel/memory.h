@@ -13,6 +13,7 @@
 /* The start information. */
 extern const PvStartInfo *info;
 
+/* ANCHOR: memory */
 /* Where a page is mapped in the physmap. */
 static inline uint64_t address_of(PvPfn page) {
   return info->physmap_base + page * PV_PAGE_SIZE;
@@ -60,6 +61,8 @@ static inline uint64_t page_target(uint64_t address) {
 static inline uint64_t process_target(uint64_t address) {
   return address | PV_TARGET_FLUSH | PV_TARGET_USER;
 }
+
+/* ANCHOR_END: memory */
 
 /* Maps a page of the physmap anew; its frame stays. */
 PvStatus remap(PvPfn page, Permit permit);

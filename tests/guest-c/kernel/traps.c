@@ -52,6 +52,7 @@ static _Noreturn void die(const char *why, const TrapFrame *frame, uint64_t numb
   }
 }
 
+/* ANCHOR: events */
 /* Takes every pending event of a port that is not masked. */
 static void take_events(void) {
   *vcpu_word(PV_VCPU_EVENTS_PENDING) = 0;
@@ -61,6 +62,7 @@ static void take_events(void) {
     taken[word] |= __atomic_fetch_and(pending, mask, __ATOMIC_ACQ_REL) & ~mask;
   }
 }
+/* ANCHOR_END: events */
 
 /* What a process's trap comes to: the updates to return with. */
 static uint64_t on_process_trap(TrapFrame *frame) {
@@ -159,6 +161,7 @@ void quieten(void) {
   }
 }
 
+/* ANCHOR: process */
 /* Goes on from the topmost frame. */
 uint64_t resume(void) { return pv_trap_return(0).status; }
 
@@ -176,3 +179,4 @@ PvStatus run_process(Process *process) {
   if (status != PV_STATUS_SUCCESS) *vcpu_word(PV_VCPU_TRAP_DEPTH) = depth;
   return status;
 }
+/* ANCHOR_END: process */

@@ -33,6 +33,7 @@ uint64_t peer(void) { return the_peer; }
 /* The page, on either side, that is or becomes the mailbox. */
 static PvPfn mailbox_page(void) { return info->free_pfn; }
 
+/* ANCHOR: block */
 /* Blocks until the condition holds. Between looking and blocking no event can be missed: event
    traps are masked until the call unmasks them. */
 #define BLOCK_UNTIL(condition)             \
@@ -43,6 +44,7 @@ static PvPfn mailbox_page(void) { return info->free_pfn; }
       mask_events();                       \
     }                                      \
   } while (0)
+/* ANCHOR_END: block */
 
 static uint64_t load_acquire(volatile uint64_t *word) {
   return __atomic_load_n(word, __ATOMIC_ACQUIRE);

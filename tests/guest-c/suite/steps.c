@@ -107,6 +107,7 @@ PvResult bind_port(Side side, uint64_t domain, uint64_t port) {
   return result;
 }
 
+/* ANCHOR: tables */
 Space empty_space(void) {
   /* From the bottom up: an entry names a table that is there. */
   PvPfn table = empty_table(1);
@@ -122,6 +123,7 @@ Space empty_space(void) {
   space.root = frame_of(table);
   return space;
 }
+/* ANCHOR_END: tables */
 
 PvMfn hypervisor_frame(void) {
   /* The upper half of every root holds the hypervisor's own entries. */

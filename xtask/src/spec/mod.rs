@@ -121,4 +121,25 @@ mod tests {
         let coverage = of_tree().expect("the book and the tests are here");
         assert!(coverage.open.is_empty(), "cited by no test: {:?}", coverage.open);
     }
+
+    /// Where an included file or its anchor is missing, mdbook leaves a hole and goes on.
+    #[test]
+    fn what_the_book_includes_is_there() {
+        let folder = workspace::root().join("spec/src");
+        let page = std::fs::read_to_string(folder.join("porting.md")).expect("the page is there");
+        let included: Vec<&str> = page
+            .split("{{#include ")
+            .skip(1)
+            .filter_map(|rest| rest.split_once("}}").map(|(name, _)| name))
+            .collect();
+        assert!(included.len() > 5, "{included:?}");
+        for name in included {
+            let (path, anchor) = name.split_once(':').unwrap_or((name, ""));
+            let text = std::fs::read_to_string(folder.join(path)).expect(name);
+            for word in ["ANCHOR: ", "ANCHOR_END: "] {
+                let marker = format!("{word}{anchor} ");
+                assert!(anchor.is_empty() || text.contains(&marker), "{name} has no {marker}");
+            }
+        }
+    }
 }
