@@ -42,6 +42,7 @@ mod loader;
 mod machine;
 #[cfg(any(test, feature = "model"))]
 pub mod model;
+mod planted;
 mod platform;
 mod pt;
 mod quick;
@@ -56,6 +57,8 @@ pub use domain::{DomainSummary, EndReason, Slot, Trap};
 pub use frame::{Region, RegionKind};
 pub use loader::{BuildError, DomainSpec, Image, Segment};
 pub use machine::{ATOMIC_ORDER, FRAME_WORDS, Machine};
+#[cfg(feature = "planted")]
+pub use planted::Bug;
 pub use platform::{Platform, Registers, Riscv64Sv39, Riscv64Sv48, ToyPlatform, X86_64};
 pub use quick::{Quick, QuickEntry, quick_call};
 pub use sched::Next;

@@ -6,17 +6,24 @@
 //! flush in the core shows as an access that still works.
 
 use crate::domain::Slot;
-use crate::format::{Entry, Format};
+use crate::format::{Entry, Format, Leaf};
 use crate::frame::Hold;
 use crate::machine::{FRAME_WORDS, Machine};
 use crate::platform::Platform;
 use crate::state::State;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 use hypercall_abi::addr::{Level, Vpn};
 use hypercall_abi::calls::console_write::Stream;
 use hypercall_abi::{DomainId, Mfn, VirtAddr};
+
+pub mod canonical;
+mod copy;
+mod small;
+
+pub use small::{SMALL_FIXED, SmallDomain};
 
 /// What the root slots of the hypervisor hold in the model: no frame has this number.
 const ROOT_ENTRY: u64 = 0xb1ff << 40;
@@ -24,10 +31,11 @@ const ROOT_ENTRY: u64 = 0xb1ff << 40;
 /// A machine in memory.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ModelMachine<F: Format> {
-    frames: BTreeMap<Mfn, Vec<u64>>,
+    /// Shared until written, so that a copy of a machine is cheap.
+    frames: BTreeMap<Mfn, Arc<Vec<u64>>>,
     root: Option<Mfn>,
-    leaves: BTreeMap<(Mfn, Vpn), Cached>,
-    tables: BTreeMap<(Mfn, Level, u64), Mfn>,
+    leaves: BTreeSet<Cached>,
+    tables: BTreeSet<((Mfn, Level, u64), Mfn)>,
     clock: u64,
     /// Counter value at which the alarm is due; `u64::MAX` for never.
     pub alarm: u64,
@@ -39,10 +47,22 @@ pub struct ModelMachine<F: Format> {
 }
 
 /// A cached translation.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Cached {
-    frame: Mfn,
-    writable: bool,
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Cached {
+    /// Root of the address space.
+    pub root: Mfn,
+    /// The page.
+    pub page: Vpn,
+    /// What it reaches.
+    pub frame: Mfn,
+    /// Whether it permits writing.
+    pub writable: bool,
+}
+
+impl Cached {
+    fn is_of(&self, root: Mfn, address: VirtAddr) -> bool {
+        (self.root, self.page) == (root, address.page())
+    }
 }
 
 /// What an access does.
@@ -63,8 +83,8 @@ impl<F: Format> Default for ModelMachine<F> {
         ModelMachine {
             frames: BTreeMap::new(),
             root: None,
-            leaves: BTreeMap::new(),
-            tables: BTreeMap::new(),
+            leaves: BTreeSet::new(),
+            tables: BTreeSet::new(),
             clock: 1,
             alarm: u64::MAX,
             console: Vec::new(),
@@ -82,8 +102,8 @@ impl<F: Format> ModelMachine<F> {
     }
 
     fn words(&mut self, frame: Mfn) -> &mut Vec<u64> {
-        let fresh = || (0..FRAME_WORDS).map(|word| Self::stale(frame, word)).collect();
-        self.frames.entry(frame).or_insert_with(fresh)
+        let fresh = || Arc::new((0..FRAME_WORDS).map(|word| Self::stale(frame, word)).collect());
+        Arc::make_mut(self.frames.entry(frame).or_insert_with(fresh))
     }
 
     /// Lets time pass.
@@ -101,12 +121,14 @@ impl<F: Format> ModelMachine<F> {
         if address.0 >= F::GUEST_END {
             return Err(Fault);
         }
-        let key = (root, address.page());
-        let cached = match self.leaves.get(&key) {
+        let wants_write = matches!(access, Access::Write(_));
+        let mut known = self.leaves.iter().filter(|known| known.is_of(root, address));
+        let cached = match known.clone().find(|known| known.writable >= wants_write) {
             Some(cached) => *cached,
+            None if known.next().is_some() => return Err(Fault),
             None => {
                 let found = self.walk(root, address)?;
-                self.leaves.insert(key, found);
+                self.leaves.insert(found);
                 found
             }
         };
@@ -126,21 +148,62 @@ impl<F: Format> ModelMachine<F> {
         let mut level = F::ROOT;
         while let Some(below) = level.below() {
             let prefix = address.0 >> (12 + F::INDEX_BITS * (u32::from(level.number()) - 1));
-            table = match self.tables.get(&(root, level, prefix)) {
-                Some(cached) => *cached,
+            let key = (root, level, prefix);
+            table = match self.tables.iter().find(|(known, _)| *known == key) {
+                Some((_, cached)) => *cached,
                 None => {
                     let value = self.read(table, F::index(address, level));
                     let Ok(Entry::Table(next)) = F::decode(value, level) else { return Err(Fault) };
-                    self.tables.insert((root, level, prefix), next);
+                    self.tables.insert((key, next));
                     next
                 }
             };
             level = below;
         }
         match F::decode(self.read(table, F::index(address, level)), level) {
-            Ok(Entry::Leaf(leaf)) => Ok(Cached { frame: leaf.frame, writable: leaf.writable }),
+            Ok(Entry::Leaf(Leaf { frame, writable })) => {
+                Ok(Cached { root, page: address.page(), frame, writable })
+            }
             _ => Err(Fault),
         }
+    }
+
+    /// Makes the processor cache everything that it can reach from its root now, and keep what
+    /// it has: afterwards it holds every translation that it could have made since the last
+    /// flush, through the tables of now and through those that it remembers. It reads every
+    /// entry of every table, so it is for small formats.
+    pub fn cache_all(&mut self) {
+        if let Some(root) = self.root {
+            self.cache_below(root, root, F::ROOT, 0);
+        }
+    }
+
+    fn cache_below(&mut self, root: Mfn, table: Mfn, level: Level, prefix: u64) {
+        let end = if level == F::ROOT { F::FIRST_RESERVED_SLOT } else { F::ENTRIES };
+        for index in 0..end {
+            let prefix = prefix << F::INDEX_BITS | index as u64;
+            let key = (root, level, prefix);
+            match F::decode(self.read(table, index), level) {
+                Ok(Entry::Table(next)) => {
+                    self.tables.insert((key, next));
+                }
+                Ok(Entry::Leaf(Leaf { frame, writable })) => {
+                    self.leaves.insert(Cached { root, page: Vpn(prefix), frame, writable });
+                }
+                Ok(Entry::Absent) | Err(_) => {}
+            }
+            let Some(below) = level.below() else { continue };
+            let known = self.tables.iter().filter(|(known, _)| *known == key);
+            let tables: Vec<Mfn> = known.map(|(_, table)| *table).collect();
+            for table in tables {
+                self.cache_below(root, table, below, prefix);
+            }
+        }
+    }
+
+    /// The translations that the processor holds.
+    pub fn cached(&self) -> impl Iterator<Item = &Cached> {
+        self.leaves.iter()
     }
 
     /// Whether a frame holds nothing but zeros.
@@ -156,24 +219,24 @@ impl<F: Format> ModelMachine<F> {
 
     /// Cached translations: below which root, of which frame, whether it permits writing.
     pub(crate) fn cached_pages(&self) -> impl Iterator<Item = (Mfn, Mfn, bool)> {
-        self.leaves.iter().map(|((root, _), cached)| (*root, cached.frame, cached.writable))
+        self.leaves.iter().map(|cached| (cached.root, cached.frame, cached.writable))
     }
 
     /// Caches a translation that no table gives, for the tests of the audit.
     #[cfg(test)]
     pub(crate) fn corrupt_page(&mut self, root: Mfn, frame: Mfn, writable: bool) {
-        self.leaves.insert((root, Vpn(0)), Cached { frame, writable });
+        self.leaves.insert(Cached { root, page: Vpn(0), frame, writable });
     }
 
     /// Caches a table that no table names, for the tests of the audit.
     #[cfg(test)]
     pub(crate) fn corrupt_table(&mut self, root: Mfn, table: Mfn) {
-        self.tables.insert((root, F::ROOT, 0), table);
+        self.tables.insert(((root, F::ROOT, 0), table));
     }
 
     /// Tables that the processor walks without reading the entry above them.
     pub(crate) fn cached_tables(&self) -> impl Iterator<Item = Mfn> {
-        self.tables.values().copied()
+        self.tables.iter().map(|(_, table)| *table)
     }
 }
 
@@ -295,9 +358,9 @@ impl<F: Format> Machine for ModelMachine<F> {
 
     fn flush_page(&mut self, address: VirtAddr) {
         let Some(root) = self.root else { return };
-        self.leaves.remove(&(root, address.page()));
+        self.leaves.retain(|known| !known.is_of(root, address));
         // As the manuals say, the tables on the way are forgotten with the page.
-        self.tables.retain(|(table_root, level, prefix), _| {
+        self.tables.retain(|((table_root, level, prefix), _)| {
             let shift = 12 + F::INDEX_BITS * (u32::from(level.number()) - 1);
             *table_root != root || address.0 >> shift != *prefix
         });

@@ -4,6 +4,7 @@
 use crate::domain::{EndReason, MAX_DOMAINS, Slot, Trap};
 use crate::event;
 use crate::machine::Machine;
+use crate::planted::Bug;
 use crate::platform::{Platform, Registers};
 use crate::state::State;
 use crate::vcpu::{Mode, RunState, Vcpu};
@@ -28,12 +29,12 @@ pub enum Next {
 /// The run queue.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Scheduler {
-    queue: VecDeque<Slot>,
-    current: Option<Slot>,
-    slice_end: u64,
-    slice_ticks: u64,
-    started: u64,
-    alarm: u64,
+    pub(crate) queue: VecDeque<Slot>,
+    pub(crate) current: Option<Slot>,
+    pub(crate) slice_end: u64,
+    pub(crate) slice_ticks: u64,
+    pub(crate) started: u64,
+    pub(crate) alarm: u64,
 }
 
 impl Scheduler {
@@ -195,7 +196,7 @@ impl<P: Platform> State<P> {
     #[inline(always)]
     pub(crate) fn raise<M: Machine>(&mut self, machine: &mut M, slot: Slot, port: Port) {
         let page = self.vcpu(slot).page;
-        if event::make_pending(machine, page, port) {
+        if event::make_pending(machine, page, port) && !self.planted.has(Bug::WakeUpLost) {
             self.wake(slot);
         }
     }

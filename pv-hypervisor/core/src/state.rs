@@ -3,6 +3,7 @@
 use crate::domain::{CONSOLE_INPUT_BYTES, Domain, DomainSummary, EndReason, MAX_DOMAINS, Slot};
 use crate::frame::{FrameTable, Region};
 use crate::machine::Machine;
+use crate::planted::Planted;
 use crate::platform::Platform;
 use crate::quick::{Borrowed, Quick, quick_call};
 use crate::sched::Scheduler;
@@ -69,7 +70,8 @@ pub struct State<P: Platform> {
     pub(crate) gone: Vec<DomainSummary>,
     pub(crate) ending: usize,
     pub(crate) budget: u32,
-    platform: PhantomData<P>,
+    pub(crate) planted: Planted,
+    pub(crate) platform: PhantomData<P>,
 }
 
 impl<P: Platform> State<P> {
@@ -94,6 +96,7 @@ impl<P: Platform> State<P> {
             gone: Vec::new(),
             ending: 0,
             budget: crate::budget::UNITS,
+            planted: Planted::default(),
             platform: PhantomData,
         })
     }

@@ -14,6 +14,7 @@ use crate::event::{self, PortState};
 use crate::format::Format;
 use crate::frame::{Hold, Type};
 use crate::machine::Machine;
+use crate::planted::Bug;
 use crate::platform::Platform;
 use crate::pt::{Progress, Walk};
 use crate::state::State;
@@ -258,7 +259,8 @@ impl<P: Platform> State<P> {
             let frame = Mfn(self.frames.base().0 + index as u64);
             let unreferenced =
                 self.frames.owned_by(frame, id).is_ok_and(|owned| owned.is_unreferenced());
-            if unreferenced {
+            let owned = self.frames.owned_by(frame, id).is_ok();
+            if unreferenced || owned && self.planted.has(Bug::EndFreesMapped) {
                 self.frames.release(frame);
                 self.domain_mut(slot).frames -= 1;
             }
@@ -327,6 +329,7 @@ impl<P: Platform> State<P> {
             && (other, other_port) != (slot, port)
             // If this domain ends, the other end may have been closed and its number used again.
             && self.domain(other).ports.get(other_port) == Ok(PortState::Bound(id, port))
+            && !self.planted.has(Bug::CloseForgetsPeer)
         {
             self.domain_mut(other).ports.set(other_port, PortState::Unbound(id));
         }

@@ -64,6 +64,25 @@ pub struct Vcpu {
 }
 
 impl Vcpu {
+    /// A vCPU that has not run, without roots, with its two frames.
+    pub(crate) const fn new(page: Mfn, arguments: Mfn) -> Vcpu {
+        Vcpu {
+            state: RunState::Stopped,
+            mode: Mode::Kernel,
+            kernel_root: None,
+            user_root: None,
+            page,
+            arguments,
+            traps: None,
+            deadline: None,
+            work: None,
+            batch: None,
+            calls: [0; Number::COUNT],
+            calls_before: 0,
+            quiet_ticks: 0,
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn count_call(&mut self, number: Number) {
         let count = &mut self.calls[number as usize];
@@ -75,6 +94,11 @@ impl Vcpu {
         if let Some(number) = Number::new(number) {
             self.count_call(number);
         }
+    }
+
+    /// Whether it is in the middle of a call.
+    pub fn is_in_call(&self) -> bool {
+        self.work.is_some()
     }
 
     /// The root that it translates through in its mode.

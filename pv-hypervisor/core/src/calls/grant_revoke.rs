@@ -2,6 +2,7 @@
 //! mapped (`Busy`). Effect: the grant and its reference go.
 
 use crate::domain::Slot;
+use crate::planted::Bug;
 use crate::platform::Platform;
 use crate::state::State;
 use hypercall_abi::Error;
@@ -14,7 +15,7 @@ pub(super) fn run<P: Platform>(
     call: &GrantRevoke,
 ) -> Result<u64, Error> {
     let grant = *state.domain(slot).grants.get(call.grant)?;
-    if grant.mapped {
+    if grant.mapped && !state.planted.has(Bug::RevokeWhileMapped) {
         return Err(Error::Busy);
     }
     state.domain_mut(slot).grants.remove(call.grant);

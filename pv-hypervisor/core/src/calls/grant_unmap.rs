@@ -5,6 +5,7 @@
 use crate::domain::Life;
 use crate::domain::Slot;
 use crate::machine::Machine;
+use crate::planted::Bug;
 use crate::platform::Platform;
 use crate::state::State;
 use hypercall_abi::calls::GrantUnmap;
@@ -17,7 +18,9 @@ pub(super) fn run<P: Platform, M: Machine>(
     slot: Slot,
     call: &GrantUnmap,
 ) -> Result<u64, Error> {
-    if state.domain(slot).handles.get(call.handle)?.entries != 0 {
+    if state.domain(slot).handles.get(call.handle)?.entries != 0
+        && !state.planted.has(Bug::UnmapWhileMapped)
+    {
         return Err(Error::Busy);
     }
     state.close_handle(machine, slot, call.handle);
@@ -32,11 +35,13 @@ impl<P: Platform> State<P> {
         slot: Slot,
         name: GrantHandle,
     ) {
-        let Some(handle) = self.domain_mut(slot).handles.remove(name) else { return };
+        let Some(mut handle) = self.domain_mut(slot).handles.remove(name) else { return };
         // The granter may do as it likes with the frame from now on: no processor may still
         // reach it for the grantee.
         let epoch = self.frames.held(handle.frame).epoch;
-        self.tlb.flush_since(machine, epoch);
+        if !self.planted.has(Bug::UnmapWithoutFlush) {
+            self.tlb.flush_since(machine, epoch);
+        }
         if let Some(granter) = Slot::of(handle.granter)
             && let Some(domain) = &mut self.domains[granter.index()]
             && domain.id == handle.granter
@@ -45,6 +50,9 @@ impl<P: Platform> State<P> {
             && grant.frame == handle.frame
         {
             grant.mapped = false;
+            if self.planted.has(Bug::UnmapByWrongFlag) {
+                handle.access = grant.access;
+            }
         }
         self.release_hold(handle.frame, handle.access);
     }

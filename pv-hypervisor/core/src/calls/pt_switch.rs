@@ -9,6 +9,7 @@ use crate::call::{Answer, Work};
 use crate::domain::Slot;
 use crate::format::Format;
 use crate::machine::Machine;
+use crate::planted::Bug;
 use crate::platform::Platform;
 use crate::state::State;
 use hypercall_abi::calls::PtSwitch;
@@ -44,7 +45,7 @@ pub(super) fn run<P: Platform, M: Machine>(
     let root = state.vcpu(slot).root();
     if state.tlb.root() == root {
         state.tlb.flush(machine);
-    } else {
+    } else if !state.planted.has(Bug::SwitchWithoutLoad) {
         state.tlb.load_root(machine, root);
     }
     let kernel = old_kernel.and_then(|root| state.release_table(root, P::Format::ROOT));

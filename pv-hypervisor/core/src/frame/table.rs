@@ -3,6 +3,7 @@
 
 use super::{Frame, Link, Owned};
 use crate::machine::Machine;
+use crate::planted::{Bug, Planted};
 use crate::tlb::Tlb;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
@@ -37,6 +38,7 @@ pub struct FrameTable {
     frames: Vec<Frame>,
     free: List,
     dirty: List,
+    planted: Planted,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -67,8 +69,13 @@ impl FrameTable {
         let mut frames = Vec::new();
         frames.try_reserve_exact(span).ok()?;
         frames.resize(span, Frame::Reserved);
-        let mut table =
-            FrameTable { base: Mfn(base), frames, free: List::EMPTY, dirty: List::EMPTY };
+        let mut table = FrameTable {
+            base: Mfn(base),
+            frames,
+            free: List::EMPTY,
+            dirty: List::EMPTY,
+            planted: Planted::default(),
+        };
         for kind in [RegionKind::Free, RegionKind::Hypervisor, RegionKind::Reserved] {
             let frame = match kind {
                 RegionKind::Free => Frame::Dirty { next: None, epoch: crate::tlb::Epoch::NEVER },
@@ -108,6 +115,11 @@ impl FrameTable {
                 index -= span;
             }
         }
+    }
+
+    #[cfg(feature = "planted")]
+    pub(crate) fn plant(&mut self, planted: Planted) {
+        self.planted = planted;
     }
 
     /// Number of the first frame.
@@ -257,8 +269,12 @@ impl FrameTable {
         let Frame::Dirty { next, epoch } = self.frames[index] else {
             unreachable!("the dirty list holds dirty frames")
         };
-        tlb.flush_since(machine, epoch);
-        machine.zero(Mfn(self.base.0 + index as u64));
+        if !self.planted.has(Bug::ScrubWithoutFlush) {
+            tlb.flush_since(machine, epoch);
+        }
+        if !self.planted.has(Bug::ScrubForgotten) {
+            machine.zero(Mfn(self.base.0 + index as u64));
+        }
         self.dirty = List { head: next, length: self.dirty.length - 1 };
         self.frames[index] = Frame::Free { next: self.free.head };
         self.free = List { head: link(index), length: self.free.length + 1 };

@@ -18,13 +18,13 @@ use crate::machine::{FRAME_WORDS, Machine};
 use crate::platform::{Platform, Registers};
 use crate::pt::Progress;
 use crate::state::State;
-use crate::vcpu::{Mode, RunState, Vcpu};
+use crate::vcpu::{RunState, Vcpu};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use hypercall_abi::start_info::{
     ARGUMENT_PFN, COMMAND_LINE_BYTES, MAGIC, NAME_BYTES, START_INFO_PFN, StartInfo, VCPU_PAGE_PFN,
 };
-use hypercall_abi::{AbiVersion, Error, Mfn, Number, PAGE_SIZE, Pfn, VirtAddr};
+use hypercall_abi::{AbiVersion, Error, Mfn, PAGE_SIZE, Pfn, VirtAddr};
 use zerocopy::{FromZeros, IntoBytes};
 
 /// A domain to build. What it says has been checked against the ELF file it comes from; the
@@ -167,7 +167,7 @@ impl<P: Platform> State<P> {
         }
     }
 
-    fn open_domain(&mut self, spec: &DomainSpec<'_>) -> Result<Slot, BuildError> {
+    pub(crate) fn open_domain(&mut self, spec: &DomainSpec<'_>) -> Result<Slot, BuildError> {
         let vacant = self.domains.iter().position(Option::is_none);
         let slot = Slot(vacant.ok_or(BuildError::TooManyDomains)? as u16);
         let no_heap = BuildError::NoHeap;
@@ -218,21 +218,7 @@ impl<P: Platform> State<P> {
             // The hypervisor writes them: they are never page tables, never ballooned.
             self.frames.held(frame).add_writable();
         }
-        self.vcpus[slot.index()] = Some(Vcpu {
-            state: RunState::Stopped,
-            mode: Mode::Kernel,
-            kernel_root: None,
-            user_root: None,
-            page,
-            arguments,
-            traps: None,
-            deadline: None,
-            work: None,
-            batch: None,
-            calls: [0; Number::COUNT],
-            calls_before: 0,
-            quiet_ticks: 0,
-        });
+        self.vcpus[slot.index()] = Some(Vcpu::new(page, arguments));
         load_image(machine, &p2m, layout, spec.image.segments);
         let mut tables = Tables { p2m: &p2m, next: layout.tables, limit: layout.frames };
         let root = tables.build::<P::Format>(machine, spec, layout)?;
@@ -279,7 +265,7 @@ impl<P: Platform> State<P> {
         Some(frame)
     }
 
-    fn pin_first_root<M: Machine>(
+    pub(crate) fn pin_first_root<M: Machine>(
         &mut self,
         machine: &mut M,
         slot: Slot,

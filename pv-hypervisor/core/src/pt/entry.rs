@@ -6,6 +6,7 @@ use crate::domain::Slot;
 use crate::format::{Entry, Format, Leaf};
 use crate::frame::{Before, COUNT_MAX, LastReference, Type};
 use crate::machine::Machine;
+use crate::planted::Bug;
 use crate::platform::Platform;
 use crate::state::State;
 use hypercall_abi::addr::Level;
@@ -40,7 +41,8 @@ impl<P: Platform> State<P> {
             owned.add_reference();
             return Ok(());
         }
-        if owned.check_writable()? == Before::Flush {
+        if owned.check_writable()? == Before::Flush && !self.planted.has(Bug::WritableWithoutFlush)
+        {
             self.tlb.flush_since(machine, owned.epoch);
         }
         owned.add_writable();

@@ -1,8 +1,8 @@
 //! Page tables: references of entries, validation of trees, updates of entries.
 
-mod entry;
-mod update;
-mod walk;
+pub(crate) mod entry;
+pub(crate) mod update;
+pub(crate) mod walk;
 
 pub(crate) use update::{Source, Then, UpdateWork};
 pub(crate) use walk::{Progress, Walk};

@@ -11,6 +11,7 @@ use crate::domain::Slot;
 use crate::format::{Entry, Format};
 use crate::frame::Type;
 use crate::machine::Machine;
+use crate::planted::Bug;
 use crate::platform::Platform;
 use crate::state::State;
 use hypercall_abi::addr::Level;
@@ -24,10 +25,10 @@ const UPDATE: u32 = 120;
 /// A list of updates that may be in the middle of one.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct UpdateWork {
-    source: Source,
-    count: u64,
-    done: u64,
-    phase: Phase,
+    pub(crate) source: Source,
+    pub(crate) count: u64,
+    pub(crate) done: u64,
+    pub(crate) phase: Phase,
     pub(crate) then: Then,
 }
 
@@ -50,7 +51,7 @@ pub(crate) enum Then {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum Phase {
+pub(crate) enum Phase {
     /// Between two updates.
     Ready,
     /// The new entry names a table that is being validated. The table that the entry goes
@@ -159,10 +160,13 @@ impl<P: Platform> State<P> {
                     }
                 }
                 Phase::Promoting { walk, place, value } => {
-                    let (place, value) = (*place, *value);
+                    let (place, mut value) = (*place, *value);
                     let Progress::Done(result) = self.walk(machine, slot, walk, budget) else {
                         return Progress::More;
                     };
+                    if self.planted.has(Bug::ValueReadAgain) {
+                        value = work.source.fetch(machine, work.done).value;
+                    }
                     work.done += u64::from(result.is_ok());
                     work.phase = self.end_promotion(machine, slot, place, value, result);
                 }
@@ -209,6 +213,13 @@ impl<P: Platform> State<P> {
         match P::Format::decode(update.value, Level::L1) {
             Err(_) => return Some(Err(Error::BadEntry)),
             Ok(Entry::Leaf(leaf)) => {
+                if self.planted.has(Bug::FlagsInPlace)
+                    && let old = machine.read(place.table, place.index)
+                    && matches!(P::Format::decode(old, Level::L1), Ok(Entry::Leaf(old)) if old.frame == leaf.frame)
+                {
+                    machine.write(place.table, place.index, update.value);
+                    return Some(Ok(()));
+                }
                 if let Err(error) = self.acquire_leaf(machine, slot, domain, leaf) {
                     return Some(Err(error));
                 }

@@ -14,6 +14,7 @@ use crate::domain::Slot;
 use crate::format::{Entry, Format};
 use crate::frame::{Before, Hold, Type};
 use crate::machine::Machine;
+use crate::planted::Bug;
 use crate::platform::Platform;
 use crate::state::State;
 use hypercall_abi::addr::Level;
@@ -33,20 +34,20 @@ const TABLE: u32 = 60;
 /// A walk that may be in the middle of a tree.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Walk {
-    steps: heapless::Vec<Step, MAX_DEPTH>,
-    failure: Option<Error>,
+    pub(crate) steps: heapless::Vec<Step, MAX_DEPTH>,
+    pub(crate) failure: Option<Error>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Step {
-    table: Mfn,
-    level: Level,
-    direction: Direction,
-    cursor: u16,
+pub(crate) struct Step {
+    pub(crate) table: Mfn,
+    pub(crate) level: Level,
+    pub(crate) direction: Direction,
+    pub(crate) cursor: u16,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-enum Direction {
+pub(crate) enum Direction {
     Promote,
     Demote,
 }
@@ -124,9 +125,13 @@ impl<P: Platform> State<P> {
             return Err(Error::BadLevel);
         }
         let owned = self.frames.owned_by(table, self.domain(slot).id)?;
-        let (before, epoch) = (owned.check_claim()?, owned.epoch);
+        let before = match owned.check_claim() {
+            Err(Error::TypeConflict) if self.planted.has(Bug::ClaimWhileWritable) => Before::Flush,
+            checked => checked?,
+        };
+        let epoch = owned.epoch;
         self.frames.held(table).claim(level);
-        if before == Before::Flush {
+        if before == Before::Flush && !self.planted.has(Bug::ClaimWithoutFlush) {
             self.tlb.flush_since(machine, epoch);
         }
         self.domain_mut(slot).gained_table();
@@ -174,6 +179,11 @@ impl<P: Platform> State<P> {
     /// Makes a promotion give back what it has taken; it then ends with `error`.
     pub(crate) fn turn_round(&mut self, walk: &mut Walk, error: Error) {
         walk.failure = Some(error);
+        if self.planted.has(Bug::RefusalKeepsReferences)
+            && let Some(step) = walk.steps.last_mut()
+        {
+            step.cursor = 0;
+        }
         for step in &mut walk.steps {
             step.direction = Direction::Demote;
             self.frames.held(step.table).hold = Hold::Demoting;
@@ -241,7 +251,13 @@ impl<P: Platform> State<P> {
                 Ok(Entry::Absent) => {}
                 Ok(Entry::Leaf(leaf)) => {
                     if let Err(error) = self.acquire_leaf(machine, slot, domain, leaf) {
+                        if self.planted.has(Bug::RefusalDropsOneMore) {
+                            step.cursor += 1;
+                        }
                         return StepEnd::Refused(error);
+                    }
+                    if self.planted.has(Bug::ContinuationTakesAgain) && !budget.spend(FULL_ENTRY) {
+                        return StepEnd::OutOfBudget;
                     }
                 }
                 Ok(Entry::Table(child)) => {
@@ -316,7 +332,10 @@ impl<P: Platform> State<P> {
         let owned = self.frames.owned_by(table, self.domain(slot).id)?;
         match owned.kind {
             Type::Table(_) => {
-                owned.check_table(level)?;
+                match owned.check_table(level) {
+                    Err(Error::BadLevel) if self.planted.has(Bug::LevelUnchecked) => {}
+                    checked => checked?,
+                }
                 self.frames.held(table).add_table();
                 Ok(None)
             }
