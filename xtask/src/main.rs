@@ -7,6 +7,7 @@ mod arch;
 mod bench;
 mod build;
 mod c_guest;
+mod check;
 mod conformance;
 mod doctor;
 mod domains;
@@ -52,6 +53,7 @@ enum Command {
     Build(build::Build),
     Test(test::Test),
     Conformance(conformance::Conformance),
+    Check(check::Check),
     Bench(bench::Bench),
     Lint(lint::Lint),
     Spec(spec::Spec),
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Build(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Conformance(command) => command.run(),
+        Command::Check(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Lint(command) => command.run(),
         Command::Spec(command) => command.run(),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// One line.
 #[derive(Serialize)]
-#[serde(tag = "line", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Line<'a> {
     /// Where a search is.
     At {

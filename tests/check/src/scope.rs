@@ -146,7 +146,7 @@ pub const SCOPES: [Scope; 13] = [
         run: Run::Always,
     },
     Scope {
-        name: "all",
+        name: "everything",
         about: "every group of calls, and both domains may end",
         size: Size { pages: [1, 1], free: 1 },
         menu: Menu {

@@ -104,6 +104,11 @@ fn compilers(may: MayInstall) -> Result<usize> {
     command.args(["clippy", "--quiet", "--all-targets", "--workspace"]);
     command.args(IMAGES.iter().flat_map(|package| ["--exclude", package]));
     step("clippy, host".into(), command.args(["--", "-Dwarnings"]));
+    // Not among those that plain `cargo test` builds.
+    let mut command = Command::new(toolchain::cargo());
+    command.current_dir(workspace::root()).args(["clippy", "--quiet", "--all-targets"]);
+    command.args(["--package", "xtask", "--package", "check"]);
+    step("clippy, xtask and check".into(), command.args(["--", "-Dwarnings"]));
     for arch in Arch::ALL {
         let builder = Builder::new(arch, false, may)?;
         for package in IMAGES {

@@ -11,7 +11,7 @@ use crate::arch::Arch;
 use crate::conformance::{self, Guest};
 use crate::packages::MayInstall;
 use crate::progress::Progress;
-use crate::{process, toolchain, workspace};
+use crate::{check, process, toolchain, workspace};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::io::{BufRead, BufReader};
@@ -69,6 +69,9 @@ impl Test {
                     Count::one(false)
                 });
             }
+            for (title, words) in SEARCHES {
+                count += search(title, words);
+            }
         }
         if !self.host {
             for arch in Arch::chosen(self.arch) {
@@ -87,13 +90,18 @@ impl Test {
     }
 }
 
-/// The tests of the host: those of the project, those of what processors share, and those of this
-/// program.
-const HOST: [(&str, &[&str]); 3] = [
+/// The tests of the host: those of the project, those of what processors share, those of this
+/// program, and those of the model checker.
+const HOST: [(&str, &[&str]); 4] = [
     ("tests on the host", &[]),
     ("tests of what processors share", &["--package", "concurrency"]),
     ("tests of xtask", &["--package", "xtask"]),
+    ("tests of the model checker", &["--package", "check"]),
 ];
+
+/// Searches of the model checker: the core as it is, and with each planted fault.
+const SEARCHES: [(&str, &[&str]); 2] =
+    [("model checking", &[]), ("model checking of planted faults", &["--planted"])];
 
 /// Tests that `cargo test` runs with these words.
 fn host(title: &str, words: &[&str]) -> Result<Count> {
@@ -145,6 +153,30 @@ fn result_of(line: &str) -> Option<Count> {
         before.trim().rsplit(' ').next()?.parse().ok()
     };
     Some(Count { passed: number(" passed")?, failed: number(" failed")? })
+}
+
+/// One search: each scope or planted fault is a test.
+fn search(title: &str, words: &[&str]) -> Count {
+    let progress = Progress::new(title);
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    match check::rows(&words, &progress) {
+        Ok(rows) => {
+            let mut count = Count::default();
+            for row in &rows {
+                count += Count::one(row.passed());
+                if !row.passed() {
+                    progress.line(&row.story());
+                }
+            }
+            progress.done(&count.to_string());
+            count
+        }
+        Err(error) => {
+            progress.line(&format!("{error:#}"));
+            progress.done("could not be run");
+            Count::one(false)
+        }
+    }
 }
 
 /// The conformance suite in a guest.
