@@ -248,12 +248,14 @@ impl<P: Platform> State<P> {
         budget: &mut Budget,
     ) -> (u64, Result<(), Error>) {
         let mut done = range.start;
-        while done < range.end && budget.spend(LEAF) {
+        while done < range.end && !budget.is_spent() {
             match self.update_leaf(machine, slot, source.fetch(machine, done)) {
                 Some(Ok(())) => done += 1,
                 Some(Err(error)) => return (done, Err(error)),
+                // Nothing was done: it must not cost what the next piece of work needs.
                 None => break,
             }
+            budget.spend(LEAF);
         }
         (done, Ok(()))
     }
