@@ -9,6 +9,7 @@ use crate::action::{Action, Came, Cost};
 use crate::scope::Scope;
 use crate::world::{Broken, World};
 use pv_core::Bug;
+use pv_core::model::canonical::Merge;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -197,6 +198,7 @@ impl Search<'_> {
             self.next.copy_from(&self.path[self.way.len()]);
             let (_, result) = take(&mut self.next, *action);
             let broken = match result {
+                Ok(()) if self.is_idle(*action) => Some(Broken::no_progress()),
                 Ok(()) if self.is_new() => {
                     level.push(self.nodes.len() as u32);
                     self.nodes.push(Node { parent: node, action: *action });
@@ -213,6 +215,17 @@ impl Search<'_> {
         }
         self.actions = actions;
         end
+    }
+
+    /// Whether a call went on and all is as it was: it will never end.
+    fn is_idle(&mut self, action: Action) -> bool {
+        if !matches!(action, Action::GoOn(_)) {
+            return false;
+        }
+        let mut before = Vec::new();
+        self.path[self.way.len()].canonical(Merge::NONE, &mut before);
+        self.next.canonical(Merge::NONE, &mut self.bytes);
+        self.bytes == before
     }
 
     /// Whether `next` is a state that was not met before.

@@ -57,6 +57,11 @@ pub struct Broken {
 }
 
 impl Broken {
+    /// A call that goes on and does nothing.
+    pub fn no_progress() -> Broken {
+        Broken::new("I43", "the call makes no progress")
+    }
+
     fn new(invariant: &str, what: impl fmt::Display) -> Broken {
         Broken { invariant: invariant.to_owned(), what: what.to_string() }
     }
