@@ -17,23 +17,16 @@ pub(super) fn i20_grant_pins<P: Platform>(state: &State<P>) -> Audit {
         for (number, grant) in domain.grants.iter() {
             i20_grant(state, domain, number, grant)?;
         }
-        for (_, handle) in domain.handles.iter() {
-            let granter = state.domain_of(handle.granter).filter(|granter| granter.is_running());
-            let is_its = |grant: &crate::grant::Grant| {
-                grant.mapped && grant.grantee == domain.id && grant.frame == handle.frame
-            };
-            // A granter that ends takes its grants back; the handle keeps the frame.
-            if granter.is_some_and(|granter| !granter.grants.get(handle.grant).is_ok_and(is_its)) {
-                return Err(frame_violation(20, "a handle has no grant", handle.frame));
-            }
-        }
         if domain.grants.iter().count() != domain.grants.len() {
             return Err(domain_violation(20, "it does not give the grants it counts", domain.id));
         }
         for (_, handle) in domain.handles.iter() {
             let granter = state.domain_of(handle.granter).filter(|granter| granter.is_running());
+            // A granter that ends takes its grants back; the handle keeps the frame.
             let given = granter.is_none_or(|granter| {
-                granter.grants.get(handle.grant).is_ok_and(|grant| grant.grantee == domain.id)
+                granter.grants.get(handle.grant).is_ok_and(|grant| {
+                    grant.mapped && grant.grantee == domain.id && grant.frame == handle.frame
+                })
             });
             if !given {
                 return Err(frame_violation(20, "a handle is without its grant", handle.frame));
