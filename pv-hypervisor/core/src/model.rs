@@ -168,6 +168,11 @@ impl<F: Format> ModelMachine<F> {
         }
     }
 
+    /// The words of a frame that something has been written to.
+    pub fn content(&self, frame: Mfn) -> Option<&[u64]> {
+        self.frames.get(&frame).map(|words| words.as_slice())
+    }
+
     /// Makes the processor cache everything that it can reach from its root now, and keep what
     /// it has: afterwards it holds every translation that it could have made since the last
     /// flush, through the tables of now and through those that it remembers. It reads every

@@ -8,7 +8,7 @@ use hypercall_abi::{
 use pv_core::{Platform, Riscv64Sv39, Riscv64Sv48, X86_64};
 
 /// A platform whose registers the runner can fill as a guest does.
-pub trait Cpu: Platform {
+pub trait Cpu: Platform<Format: Clone> {
     /// Its name in the names of tests.
     const NAME: &'static str;
 
