@@ -4,7 +4,6 @@
 //! | file | what |
 //! |---|---|
 //! | `arch/` | everything that differs between processors; `arch/mod.rs` lists the names |
-//! | `boot_info` | what the boot loader told: memory, bundle, command line |
 //! | `memory`, `paging`, `direct_map` | who uses which memory; the hypervisor's own tables |
 //! | `machine` | the core's view of this machine |
 //! | `loader` | domains from the bundle |
@@ -20,7 +19,6 @@ extern crate alloc;
 #[cfg(target_os = "none")]
 mod arch;
 #[cfg(target_os = "none")]
-mod boot_info;
 #[cfg(target_os = "none")]
 mod console;
 #[cfg(target_os = "none")]

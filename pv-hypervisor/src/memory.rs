@@ -3,13 +3,13 @@
 #![allow(unsafe_code, reason = "raw memory is given its first owner here")]
 
 use crate::arch;
-use crate::boot_info::{BootInfo, Ranges};
 use crate::direct_map;
 use crate::fatal;
 use crate::heap;
 use crate::image::{Image, image};
 use crate::paging::{self, Access, TableFrames, Tables};
 use core::ops::Range;
+use pv_boot_info::{BootInfo, Ranges};
 use pv_core::domain::MAX_DOMAINS;
 
 /// Bytes of a frame.

@@ -1,11 +1,11 @@
 //! Boot, in order: processor, memory, clock, domains.
 #![allow(unsafe_code, reason = "the bundle is borrowed from raw memory")]
 
-use crate::boot_info::BootInfo;
 use crate::machine::Hardware;
 use crate::options::Options;
 use crate::{arch, direct_map, fatal, loader, memory, run};
 use hypercall_abi::{AbiVersion, DomainId};
+use pv_boot_info::BootInfo;
 use pv_wire::RunTotals;
 
 /// What the architecture's boot code calls, on the boot stack, with the serial line open.

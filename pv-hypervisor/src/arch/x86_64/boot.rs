@@ -4,9 +4,9 @@
 #![allow(unsafe_code, reason = "reads what the boot loader left in memory")]
 
 use super::{BOOT_MAP_END, serial};
-use crate::boot_info::{BootInfo, COMMAND_LINE_BYTES, range};
 use crate::{direct_map, fatal, start};
 use core::ops::Range;
+use pv_boot_info::{BootInfo, COMMAND_LINE_BYTES, range};
 
 core::arch::global_asm!(include_str!("boot.s"), options(att_syntax));
 

@@ -13,6 +13,7 @@ pub type Ranges = heapless::Vec<Range<u64>, MAX_RANGES>;
 
 /// What the boot loader told. Nothing in it is believed further than it was checked: ranges
 /// are not empty and do not wrap, and that is all.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct BootInfo {
     /// Memory.
     pub memory: Ranges,
