@@ -11,6 +11,7 @@ mod check;
 mod conformance;
 mod doctor;
 mod domains;
+mod fuzz;
 mod guest_option;
 mod images;
 mod lint;
@@ -55,6 +56,7 @@ enum Command {
     Conformance(conformance::Conformance),
     Check(check::Check),
     Bench(bench::Bench),
+    Fuzz(fuzz::Fuzz),
     Lint(lint::Lint),
     Spec(spec::Spec),
     Doctor(doctor::Doctor),
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Command::Conformance(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Fuzz(command) => command.run(),
         Command::Lint(command) => command.run(),
         Command::Spec(command) => command.run(),
         Command::Doctor(command) => command.run(),

@@ -5,12 +5,13 @@
 //! that it has walked through, and uses them as long as nothing flushes them. So a missing
 //! flush in the core shows as an access that still works.
 
-use crate::domain::Slot;
+use crate::domain::{Life, Slot};
 use crate::format::{Entry, Format, Leaf};
 use crate::frame::Hold;
 use crate::machine::{FRAME_WORDS, Machine};
 use crate::platform::Platform;
 use crate::state::State;
+use crate::teardown::Teardown;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -295,6 +296,15 @@ impl<P: Platform> State<P> {
             let _ = self.schedule(machine);
         }
         panic!("{slot:?} is not runnable");
+    }
+
+    /// Whether a domain that has ended is still being taken apart.
+    pub fn is_taking_apart(&self) -> bool {
+        let goes_on = |life: &Life| match life {
+            Life::Running => false,
+            Life::Ending { teardown, .. } => *teardown != Teardown::Lingering,
+        };
+        self.domains().any(|(_, domain)| goes_on(&domain.life))
     }
 }
 

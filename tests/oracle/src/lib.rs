@@ -21,6 +21,6 @@ mod step;
 mod world;
 
 pub use mismatch::Mismatch;
-pub use oracle::Oracle;
+pub use oracle::{Entry, Layout, Oracle};
 pub use step::{STEP_BYTES, Step};
 pub use world::World;

@@ -10,7 +10,7 @@ use hypercall_abi::calls::Args;
 use hypercall_abi::trap::Cause;
 use hypercall_abi::{DomainId, Mfn, Number, Status, VirtAddr};
 use pv_core::model::ModelMachine;
-use pv_core::{Entry, Machine, Next, Outcome, Registers, Slot, State, Trap, audit, model};
+use pv_core::{Entry, Machine, Outcome, Registers, Slot, State, Trap, audit, model};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -339,11 +339,8 @@ impl<P: Cpu> World<P> {
 
     /// Goes on with the taking apart of domains that have ended, as far as it can go.
     fn take_apart(&mut self) {
-        while self.state.domains().any(|(_, domain)| !domain.is_running()) {
-            let before = self.state.clone();
-            if self.state.schedule(&mut self.machine) == Next::Finished || self.state == before {
-                return;
-            }
+        while self.state.is_taking_apart() {
+            let _ = self.state.schedule(&mut self.machine);
         }
     }
 

@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Where every call has a file of its name: folder, ending, what the file is.
-const HOMES: [(&str, &str, &str); 4] = [
+const HOMES: [(&str, &str, &str); 5] = [
     ("hypercall-abi/src/calls", "rs", "its arguments"),
     ("pv-hypervisor/core/src/calls", "rs", "its checks and its effect"),
     ("spec/src/calls", "md", "its page in the book"),
     ("tests/conformance/src/calls", "rs", "its tests"),
+    ("fuzz/fuzz_targets/calls", "rs", "its fuzz target"),
 ];
 
 /// Checks every home.

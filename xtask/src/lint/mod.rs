@@ -100,15 +100,13 @@ fn compilers(may: MayInstall) -> Result<usize> {
         command.current_dir(workspace::root()).args(["fmt", "--all", "--check"]),
     );
     let mut command = Command::new(toolchain::cargo());
+    let fuzz = workspace::root().join("fuzz");
+    step("rustfmt, fuzz targets".into(), command.current_dir(fuzz).args(["fmt", "--check"]));
+    let mut command = Command::new(toolchain::cargo());
     command.current_dir(workspace::root());
     command.args(["clippy", "--quiet", "--all-targets", "--workspace"]);
     command.args(IMAGES.iter().flat_map(|package| ["--exclude", package]));
     step("clippy, host".into(), command.args(["--", "-Dwarnings"]));
-    // Not among those that plain `cargo test` builds.
-    let mut command = Command::new(toolchain::cargo());
-    command.current_dir(workspace::root()).args(["clippy", "--quiet", "--all-targets"]);
-    command.args(["--package", "xtask", "--package", "check"]);
-    step("clippy, xtask and check".into(), command.args(["--", "-Dwarnings"]));
     for arch in Arch::ALL {
         let builder = Builder::new(arch, false, may)?;
         for package in IMAGES {

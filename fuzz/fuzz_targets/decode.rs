@@ -1,0 +1,6 @@
+//! Arguments of calls, and page-table entries.
+#![no_main]
+
+use fuzz_harness::{Target, fuzz};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz(Target::Decode, bytes));

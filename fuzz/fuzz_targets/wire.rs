@@ -1,0 +1,6 @@
+//! The stream that a machine sends.
+#![no_main]
+
+use fuzz_harness::{Target, fuzz};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz(Target::Wire, bytes));
