@@ -13,6 +13,7 @@ mod doctor;
 mod domains;
 mod fuzz;
 mod guest_option;
+mod hostile;
 mod images;
 mod lint;
 mod logs;
@@ -57,6 +58,7 @@ enum Command {
     Check(check::Check),
     Bench(bench::Bench),
     Fuzz(fuzz::Fuzz),
+    Hostile(hostile::Hostile),
     Lint(lint::Lint),
     Spec(spec::Spec),
     Doctor(doctor::Doctor),
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Command::Check(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Fuzz(command) => command.run(),
+        Command::Hostile(command) => command.run(),
         Command::Lint(command) => command.run(),
         Command::Spec(command) => command.run(),
         Command::Doctor(command) => command.run(),

@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Packages for bare metal, checked for both architectures.
-const IMAGES: [&str; 4] = ["pv-hypervisor", "pv-guest-kernel", "conformance-guest", "bench-guest"];
+const IMAGES: [&str; 5] =
+    ["pv-hypervisor", "pv-guest-kernel", "conformance-guest", "bench-guest", "hostile-guest"];
 
 /// Check names, unsafe code, files, formatting and clippy.
 #[derive(Args)]
