@@ -77,7 +77,7 @@ fn done() -> ! {
     let excursions = excursion::count();
     let made = MADE.load(Relaxed) - 1;
     println!(
-        "{made} calls, {good} of which succeeded; {excursions} runs of random code; {traps} traps"
+        "\n{made} calls, {good} of which succeeded; {excursions} runs of random code; {traps} traps"
     );
     calls::shutdown(ShutdownReason::PowerOff)
 }
