@@ -9,6 +9,7 @@ mod refused;
 
 use crate::arch::Arch;
 use crate::conformance::{self, Guest};
+use crate::hostile::Siege;
 use crate::packages::MayInstall;
 use crate::progress::Progress;
 use crate::{check, process, toolchain, workspace};
@@ -16,6 +17,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// Run every test: on the host, then emulated on both architectures.
 #[derive(Args)]
@@ -82,6 +84,7 @@ impl Test {
                 count += damaged::all(arch, may);
                 count += linker::all(arch, may);
                 count += new_guest::all(arch, may);
+                count += siege(arch, may);
             }
             count += refused::all(self.arch.unwrap_or_default(), may);
         }
@@ -190,6 +193,27 @@ fn suite(arch: Arch, may: MayInstall, guest: &Guest) -> Count {
         Err(error) => {
             progress.line(&format!("{error:#}"));
             progress.done("could not be run");
+            Count::one(false)
+        }
+    }
+}
+
+/// Calls of the hostile guest in a test.
+const HOSTILE_CALLS: u64 = 300_000;
+
+/// The hostile guest beside honest ones.
+fn siege(arch: Arch, may: MayInstall) -> Count {
+    let progress = Progress::new(&format!("a hostile guest beside honest ones, {arch}"));
+    let limit = Duration::from_secs(600);
+    let siege = Siege { arch, calls: HOSTILE_CALLS, seed: 1, audit: None, limit };
+    match siege.run(may) {
+        Ok(held) => {
+            progress.done(&held.to_string());
+            Count::one(true)
+        }
+        Err(error) => {
+            progress.line(&format!("{error:#}"));
+            progress.done("FAILED");
             Count::one(false)
         }
     }

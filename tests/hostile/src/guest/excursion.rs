@@ -2,20 +2,14 @@
 //! with a trap, of the timer if nothing else.
 #![allow(unsafe_code, reason = "code and trap frames are written by address")]
 
-use super::{
-    arch,
-    hostile::{self, NAP},
-    random,
-};
+use super::{arch, hostile, random};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use hypercall_abi::{
     Mfn, Number, PAGE_SIZE, VirtAddr,
     calls::pt_switch::RootChange,
     trap::{TRAP_FRAMES, TrapFlags},
 };
-use pv_guest::{
-    calls, memory::Memory, paging::Protection, physmap, space::AddressSpace, time, vcpu,
-};
+use pv_guest::{calls, memory::Memory, paging::Protection, physmap, space::AddressSpace, vcpu};
 
 /// Where the process has its pages.
 const CODE: u64 = 0x40_0000;
@@ -72,7 +66,7 @@ pub fn go() {
     write_frame(0, TrapFlags::USER.bits().into(), &words);
     vcpu::trap_depth().store(1, Relaxed);
     COUNT.fetch_add(1, Relaxed);
-    time::set_timer(NAP);
+    hostile::set_alarm();
     hostile::plain_call(Number::TrapReturn as u64);
 }
 

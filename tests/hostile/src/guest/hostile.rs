@@ -17,7 +17,7 @@ const BETWEEN_EXCURSIONS: u64 = 16;
 /// Loops after which the process's root is set again, in case it is gone.
 const BETWEEN_ROOTS: u64 = 512;
 /// Microseconds after which a sleep, or random code, is ended.
-pub const NAP: u64 = 40;
+const NAP: u64 = 40;
 
 static MADE: AtomicU64 = AtomicU64::new(0);
 static TRAPS: AtomicU64 = AtomicU64::new(0);
@@ -96,7 +96,7 @@ fn step(maker: &Maker) {
     let (number, args) = maker.request();
     lay(maker, number);
     if number == Number::SchedBlock as u64 || number == Number::TrapReturn as u64 {
-        time::set_timer(NAP);
+        set_alarm();
         if number == Number::TrapReturn as u64 {
             excursion::lay_frame();
         }
@@ -118,6 +118,12 @@ fn step(maker: &Maker) {
     if [Number::TrapRegister, Number::Batch].iter().any(|call| *call as u64 == number) {
         register();
     }
+}
+
+/// Has the timer end a sleep or random code. Random calls may have masked its port.
+pub fn set_alarm() {
+    vcpu::mask(0).store(0, Relaxed);
+    time::set_timer(NAP);
 }
 
 /// A call without arguments, by the instruction alone.
