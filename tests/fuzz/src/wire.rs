@@ -3,8 +3,8 @@
 
 use crate::{Found, ensure};
 use pv_wire::{
-    BenchRow, FRAME_BYTES, Item, Message, OwnedMessage, ReportRecord, Splitter, TraceRecord,
-    encode, record,
+    BenchRow, ENCODE_BYTES, Item, Kind, MAX_PAYLOAD, Message, OwnedMessage, ReportRecord, Source,
+    Splitter, TraceRecord, encode, record,
 };
 
 pub(crate) fn run(bytes: &[u8]) -> Found {
@@ -19,7 +19,9 @@ pub(crate) fn run(bytes: &[u8]) -> Found {
         let _ = record::decode::<BenchRow>(&message.bytes);
     }
     let _ = record::decode::<ReportRecord>(bytes);
-    Ok(())
+    // Any bytes can be sent.
+    let bytes = bytes[..bytes.len().min(MAX_PAYLOAD)].to_vec();
+    again(&OwnedMessage { source: Source(bytes.len() as u16), kind: Kind::Text, bytes })
 }
 
 fn messages(bytes: &[u8], piece: usize) -> Vec<OwnedMessage> {
@@ -36,7 +38,7 @@ fn messages(bytes: &[u8], piece: usize) -> Vec<OwnedMessage> {
 /// A message that was read is written as a frame that is read as the same.
 fn again(message: &OwnedMessage) -> Found {
     let (source, kind) = (message.source, message.kind);
-    let mut buffer = [0; FRAME_BYTES];
+    let mut buffer = [0; ENCODE_BYTES];
     let frame = encode(&Message { source, kind, bytes: &message.bytes }, &mut buffer)
         .map_err(|error| error.to_string())?;
     let read = messages(frame, frame.len());

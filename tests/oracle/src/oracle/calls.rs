@@ -102,7 +102,7 @@ impl Oracle {
 
     fn console_write(&mut self, caller: DomainId, stream: u64, length: u64) -> Result<u64, Error> {
         within(stream, 0..=2)?;
-        within(length, 1..=1024)?;
+        within(length, 1..=512)?;
         let arguments = self.domains[&caller].arguments;
         let bytes = self.content[&arguments].iter().flat_map(|word| word.to_le_bytes());
         let bytes = bytes.take(length as usize).collect();
