@@ -182,6 +182,8 @@ impl<P: Platform> State<P> {
             }
         }
         let vcpu = self.vcpu_mut(slot);
+        // The rest of a batch goes with the call that stood in it.
+        vcpu.batch = None;
         vcpu.mode = Mode::Kernel;
         let roots = [vcpu.kernel_root.take(), vcpu.user_root.take()];
         let walks = roots

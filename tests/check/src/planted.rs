@@ -39,7 +39,7 @@ pub const PLANTED: [Planted; 21] = [
         advisory: "XSA-408",
         what: "a former page table becomes writable without the flush before",
         scope: "tables",
-        breaks: "I16",
+        breaks: "I18",
     },
     Planted {
         bug: Bug::ClaimWhileWritable,
@@ -95,7 +95,7 @@ pub const PLANTED: [Planted; 21] = [
         advisory: "XSA-155",
         what: "a validated entry is read again from the argument frame",
         scope: "lists",
-        breaks: "I9",
+        breaks: "I3",
     },
     Planted {
         bug: Bug::EndForgetsCall,
@@ -130,7 +130,7 @@ pub const PLANTED: [Planted; 21] = [
         advisory: "XSA-511",
         what: "a frame is scrubbed and given away without the flush before",
         scope: "balloon",
-        breaks: "I16",
+        breaks: "I18",
     },
     Planted {
         bug: Bug::UnmapWhileMapped,

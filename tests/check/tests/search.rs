@@ -38,7 +38,7 @@ fn a_trace_says_what_was_done_and_what_came_of_it() {
         "dom1: pt_create(frame 6, level 1) -> Success",
     ];
     assert_eq!((trace.steps.as_slice(), trace.choices), (expected.map(String::from).as_slice(), 2));
-    assert_eq!(trace.broken.to_string(), "I16: frame 6 is cached writable, and a page table");
+    assert_eq!(trace.broken.to_string(), "I16: it is cached writable, and a page table, frame 6");
     assert!(trace.start.starts_with("dom1: root 8, table 7, pages 6,"), "{}", trace.start);
 }
 
