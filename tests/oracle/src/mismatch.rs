@@ -6,7 +6,7 @@ use hypercall_abi::calls::{Args, Hypercall};
 /// The core did not do what the book says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mismatch {
-    /// The calls up to there, each on a line.
+    /// The calls up to there, each on a line, if they have not been told already.
     pub story: Vec<String>,
     /// What is wrong.
     pub what: String,

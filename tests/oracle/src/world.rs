@@ -360,7 +360,8 @@ impl<P: Cpu> World<P> {
     }
 
     fn mismatch(&self, what: String) -> Mismatch {
-        Mismatch { story: self.story.clone(), what }
+        let story = if self.told_at_once { Vec::new() } else { self.story.clone() };
+        Mismatch { story, what }
     }
 
     /// Whether a frame is mapped writable by an entry of that guest.

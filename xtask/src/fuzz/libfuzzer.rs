@@ -39,8 +39,8 @@ pub struct Fuzzer {
 pub enum Ended {
     /// Nothing was found in so many runs.
     Well(u64),
-    /// This input shows something; and what the program said.
-    Found { file: PathBuf, said: String },
+    /// This input shows something: a replay says what.
+    Found(PathBuf),
 }
 
 impl Fuzzer {
@@ -105,7 +105,7 @@ impl Fuzzer {
             return Ok(Ended::Well(runs(&said).unwrap_or(0)));
         }
         match artifact(&said) {
-            Some(file) => Ok(Ended::Found { file, said }),
+            Some(file) => Ok(Ended::Found(file)),
             None => bail!("`{line}` failed: {status}\n{said}"),
         }
     }

@@ -71,8 +71,7 @@ impl Fuzz {
                     }
                     progress.done(&format!("{runs} runs, nothing found"));
                 }
-                Ended::Found { file, said } => {
-                    progress.line(&said);
+                Ended::Found(file) => {
                     tell(target, &file)?;
                     progress.done("FOUND something");
                     failed.push(target.as_str());

@@ -62,7 +62,7 @@ pub extern "C" fn go_on() -> ! {
         if made >= maker.order.calls {
             done();
         }
-        if made % BETWEEN_ROOTS == 0 {
+        if made.is_multiple_of(BETWEEN_ROOTS) {
             excursion::set_root();
         }
         if random::one_in(BETWEEN_EXCURSIONS) {
