@@ -104,6 +104,7 @@ fn domains() {
     assert_eq!(with(|m| m.options.slice_ms = 1001), BundleError::Slice(1001));
 }
 
+/// Advisories: XSA-2
 #[test]
 fn images() {
     assert_eq!(with(|m| m.images[0].name = ""), BundleError::ImageName(0));
@@ -146,6 +147,7 @@ fn lists_stop_at_their_limits() {
 }
 
 proptest! {
+    /// Advisories: XSA-55
     #[test]
     fn mutated_bundles_never_panic(
         changes in prop::collection::vec((0usize..160, any::<u8>()), 1..10),

@@ -68,6 +68,7 @@ fn other_files_and_machines() {
 }
 
 /// Clauses: START.1
+/// Advisories: XSA-2 XSA-55
 #[test]
 fn truncated_files() {
     let bytes = good().write();
@@ -81,6 +82,7 @@ fn truncated_files() {
 }
 
 /// Clauses: START.1
+/// Advisories: XSA-25 XSA-55
 #[test]
 fn segments() {
     assert_eq!(with(|f| f.parts.drain(..3).for_each(drop)), ImageError::NoSegments);

@@ -257,6 +257,7 @@ mod tests {
         }
     }
 
+    /// Advisories: XSA-322
     #[test]
     fn an_old_name_does_not_open_a_new_handle() {
         let mut table = HandleTable::new().unwrap();

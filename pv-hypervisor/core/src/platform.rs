@@ -263,6 +263,7 @@ mod tests {
     use super::*;
 
     /// Clauses: X86.7
+    /// Advisories: XSA-44 XSA-202
     #[test]
     fn a_guest_cannot_raise_its_privilege_through_flags() {
         let mut registers = X86_64Registers { rflags: u64::MAX, ..Default::default() };
@@ -276,6 +277,7 @@ mod tests {
     }
 
     /// Clauses: TRAP.5
+    /// Advisories: XSA-204
     #[test]
     fn a_trap_entry_is_not_single_stepped() {
         let mut registers = X86_64Registers { rflags: 0x4_0702, ..Default::default() };
@@ -283,6 +285,7 @@ mod tests {
         assert_eq!((registers.rip, registers.rsp, registers.rflags), (1, 2, 0x202));
     }
 
+    /// Advisories: XSA-193
     #[test]
     fn a_base_that_is_not_canonical_is_refused() {
         for base in [0x8000_0000_0000, 0xffff_7fff_ffff_ffff] {

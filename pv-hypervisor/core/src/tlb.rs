@@ -102,6 +102,7 @@ impl Tlb {
 mod tests {
     use super::*;
 
+    /// Advisories: XSA-241
     #[test]
     fn a_stamp_is_clean_only_after_a_flush() {
         let mut tlb = Tlb::new();
@@ -114,6 +115,7 @@ mod tests {
     }
 
     /// Clauses: FRAME.18
+    /// Advisories: XSA-241
     #[test]
     fn a_wrap_of_the_clock_never_hides_a_stale_translation() {
         let last = Epoch(u32::MAX);

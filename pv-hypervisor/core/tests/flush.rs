@@ -41,6 +41,7 @@ fn level2_of(world: &World<X86_64>, address: VirtAddr) -> Mfn {
     table
 }
 
+/// Advisories: XSA-401 XSA-408
 #[test]
 fn a_frame_that_was_mapped_writable_is_flushed_before_it_is_a_table() {
     let mut world = World::<X86_64>::new(1, 128);
@@ -55,6 +56,7 @@ fn a_frame_that_was_mapped_writable_is_flushed_before_it_is_a_table() {
     assert_eq!(world.machine.access(address, model::Access::Write(3)), Err(model::Fault));
 }
 
+/// Advisories: XSA-408 XSA-480
 #[test]
 fn a_table_that_may_still_be_walked_is_flushed_before_it_is_writable() {
     let mut world = World::<X86_64>::new(1, 128);
@@ -84,6 +86,7 @@ fn a_table_that_may_still_be_walked_is_flushed_before_it_is_writable() {
     assert_eq!(world.machine.access(beyond, model::Access::Read), Err(model::Fault));
 }
 
+/// Advisories: XSA-217
 #[test]
 fn a_closed_handle_leaves_no_translation_behind() {
     let mut world = World::<X86_64>::new(2, 128);
@@ -103,6 +106,7 @@ fn a_closed_handle_leaves_no_translation_behind() {
     assert_eq!(world.machine.read(theirs, 0), 2);
 }
 
+/// Advisories: XSA-511 XSA-346
 #[test]
 fn a_ballooned_frame_is_flushed_before_it_is_scrubbed() {
     let mut world = World::<X86_64>::new(1, 128);
@@ -120,4 +124,55 @@ fn a_ballooned_frame_is_flushed_before_it_is_scrubbed() {
     assert_eq!(Mfn(world.machine.read(arguments, 0)), frame);
     assert!(world.machine.is_zero(frame));
     assert_eq!(world.machine.access(address, model::Access::Write(3)), Err(model::Fault));
+}
+
+/// Nothing that a refused call leaves behind keeps a later flush from being made.
+/// Advisories: XSA-80
+#[test]
+fn a_refused_update_leaves_later_flushes_alone() {
+    let mut world = World::<X86_64>::new(1, 128);
+    world.switch_to(0);
+    let (frame, arguments) = (world.p2m(0, 100), world.p2m(0, 2));
+    let flushing = Target::Page { space: Space::Kernel, address: world.physmap(100), flush: true };
+    let updates = [(page(&world, 101), 0), (flushing, leaf(Mfn(0x110), RW))];
+    for (index, (target, value)) in updates.into_iter().enumerate() {
+        let update = pte_update::Update::new(target, value);
+        world.machine.write(arguments, 2 * index, update.target.0);
+        world.machine.write(arguments, 2 * index + 1, update.value);
+    }
+    assert!(world.call(0, &PteUpdate::Many(2)).is_err());
+    let address = world.physmap(100);
+    world.machine.access(address, model::Access::Write(1)).unwrap();
+    world.update(0, flushing, leaf(frame, RO)).unwrap();
+    assert_eq!(world.machine.access(address, model::Access::Write(2)), Err(model::Fault));
+}
+
+/// A table that is unlinked and given away at once is walked by nobody when it is another's.
+/// Advisories: XSA-480 XSA-346
+#[test]
+fn a_table_that_was_given_away_is_not_walked() {
+    let mut world = World::<X86_64>::new(2, 128);
+    world.switch_to(0);
+    let (table, mapped) = (world.p2m(0, 100), world.p2m(0, 101));
+    world.update(0, page(&world, 100), 0).unwrap();
+    world.call(0, &PtCreate { frame: table, level: Level::L1 }).unwrap();
+    world.update(0, Target::Entry { table, index: 0 }, leaf(mapped, RO)).unwrap();
+    let address = VirtAddr(world.physmap(0).0 + (2 << 20));
+    let above = level2_of(&world, address);
+    let index = pv_core::format::X86_64::index(address, Level::L2) as u16;
+    let link = Target::Entry { table: above, index };
+    world.update(0, link, pv_core::format::X86_64::table(table)).unwrap();
+    world.machine.access(address, model::Access::Read).unwrap();
+    world.update(0, link, 0).unwrap();
+    world.call(0, &PtUnpin { frame: table }).unwrap();
+    let arguments = [world.p2m(0, 2), world.p2m(1, 2)];
+    world.machine.write(arguments[0], 0, table.0);
+    world.call(0, &BalloonInflate { count: 1 }).unwrap();
+    world.call(1, &BalloonDeflate { count: 1 }).unwrap();
+    assert_eq!(Mfn(world.machine.read(arguments[1], 0)), table, "the frame that went last");
+    world.machine.write(table, 1, leaf(Mfn(0x111), RW));
+    world.audit();
+    world.switch_to(0);
+    let beyond = VirtAddr(address.0 + 4096);
+    assert_eq!(world.machine.access(beyond, model::Access::Read), Err(model::Fault));
 }

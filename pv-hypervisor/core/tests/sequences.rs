@@ -242,6 +242,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     /// Clauses: PT_PIN.15 PT_UNPIN.10 PTE_UPDATE.16 CALL.7 FRAME.9 FRAME.10 FRAME.11 FRAME.16
+    /// Advisories: XSA-37 XSA-218 XSA-242 XSA-280 XSA-299
     #[test]
     fn every_invariant_holds_x86_64(
         budget in prop_oneof![Just(1u32), Just(40u32), Just(2048u32)],

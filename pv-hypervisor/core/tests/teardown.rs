@@ -81,6 +81,7 @@ fn a_port_that_was_closed_meanwhile_is_not_opened_again() {
 /// Identities come again once all have been used: what was given to one who bore it before is
 /// not the new bearer's.
 /// Clauses: SHUTDOWN.8
+/// Advisories: XSA-322
 #[test]
 fn a_later_domain_of_the_same_identity_inherits_nothing() {
     let mut world = World::<X86_64>::new(2, 64);

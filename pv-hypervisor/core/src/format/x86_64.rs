@@ -81,6 +81,7 @@ mod tests {
         }
     }
 
+    /// Advisories: XSA-273
     #[test]
     fn absent_entries_name_no_frame() {
         assert_eq!(X86_64::decode(0, Level::L1), Ok(Entry::Absent));

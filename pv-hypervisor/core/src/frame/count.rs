@@ -191,6 +191,7 @@ mod tests {
         assert_eq!(table.check_writable(), Ok(Before::Flush));
     }
 
+    /// Advisories: XSA-249 XSA-250
     #[test]
     fn counts_stop_at_their_largest_value() {
         let mut frame = Owned { references: COUNT_MAX, ..owned() };

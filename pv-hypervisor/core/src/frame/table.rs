@@ -324,6 +324,7 @@ mod tests {
     }
 
     /// Clauses: FRAME.1
+    /// Advisories: XSA-245 XSA-282
     #[test]
     fn regions_are_honoured_and_the_later_kind_wins() {
         let table = FrameTable::new(&regions(), 7).unwrap();
@@ -339,6 +340,7 @@ mod tests {
         assert!((16..20).chain(24..64).all(is_dirty));
     }
 
+    /// Advisories: XSA-245
     #[test]
     fn the_list_meets_every_frame_once_whatever_the_stride() {
         for stride in [0, 1, 2, 3, 16, 48, 1000] {

@@ -138,6 +138,11 @@ impl<P: Platform> World<P> {
         self.audit();
     }
 
+    /// What the last call of a domain came back with.
+    pub fn result(&self, domain: usize) -> (Status, u64) {
+        result(&self.registers[domain])
+    }
+
     /// Whether a domain is in the middle of a call.
     pub fn is_inside(&self, domain: usize) -> bool {
         self.inside[domain]
