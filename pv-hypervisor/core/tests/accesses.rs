@@ -129,6 +129,7 @@ fn is_table(world: &World<X86_64>, frame: Mfn) -> bool {
 }
 
 /// A processor that walks a table meanwhile sees an entry as it was or as it is.
+/// Clauses: RULE.5
 /// Advisories: XSA-328
 #[test]
 fn tables_are_written_by_exchange_alone() {

@@ -64,6 +64,7 @@ fn domains_come_and_go_without_a_trace() {
 }
 
 /// Tables, grants, handles and ports take no memory but the domain's own.
+/// Clauses: RULE.22
 /// Advisories: XSA-409
 #[test]
 fn a_domain_pays_for_itself() {
@@ -87,6 +88,7 @@ fn a_domain_pays_for_itself() {
 }
 
 /// What a guest writes into its P2M is nothing to the hypervisor.
+/// Clauses: RULE.8
 /// Advisories: XSA-251
 #[test]
 fn a_ruined_p2m_is_its_owners_loss() {

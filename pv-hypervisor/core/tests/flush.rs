@@ -127,6 +127,7 @@ fn a_ballooned_frame_is_flushed_before_it_is_scrubbed() {
 }
 
 /// Nothing that a refused call leaves behind keeps a later flush from being made.
+/// Clauses: RULE.10
 /// Advisories: XSA-80
 #[test]
 fn a_refused_update_leaves_later_flushes_alone() {

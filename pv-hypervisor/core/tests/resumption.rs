@@ -247,6 +247,7 @@ fn a_refusal_at_the_last_entry_gives_everything_back() {
 
 /// The registers of a call that is under way are the hypervisor's copy; the guest's pages say
 /// nothing about how far it is.
+/// Clauses: RULE.4
 /// Advisories: XSA-296 XSA-111
 #[test]
 fn what_a_guest_changes_meanwhile_changes_no_call() {

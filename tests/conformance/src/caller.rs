@@ -60,28 +60,50 @@ pub struct Trapped {
     pub address: u64,
 }
 
+/// Which half of a guest runs machine code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Half {
+    /// The kernel, where the code may return.
+    Kernel,
+    /// A process, in virtual user mode on the user root.
+    User,
+}
+
+/// Registers that machine code starts with, and what they hold when it has ended: that of the
+/// status, a second one, the stack pointer, and one more.
+///
+/// On x86-64 `rax`, which `rdi` starts with too, `rdx`, `rsp` and the flags; on riscv64 `a0`, `a1`,
+/// `sp` and `a2`.
+pub type FourRegisters = [u64; 4];
+
 /// Machine code to be run by a return from a trap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Run {
-    /// In virtual user mode, on the user root; else in the kernel, where the code may return.
-    pub user: bool,
+    /// Who runs it.
+    pub half: Half,
     /// Where the code begins.
     pub code: VirtAddr,
-    /// What the register of the first argument and that of the status hold.
-    pub value: u64,
-    /// The flags, where the architecture has any.
-    pub flags: u64,
+    /// What it starts with. A stack pointer of 0 stands for a stack, in the kernel, which a trap is
+    /// handled on; only on that one can the code return.
+    pub registers: FourRegisters,
 }
 
 /// How machine code ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ran {
-    /// What the register of the status held.
-    pub value: u64,
+    /// What the registers held; of code that returned, the first one alone.
+    pub registers: FourRegisters,
     /// The trap that it ended in; `None`: it returned.
     pub trapped: Option<Trapped>,
     /// The program counter of that trap.
     pub pc: u64,
+}
+
+impl Ran {
+    /// What the register of the status held.
+    pub const fn value(&self) -> u64 {
+        self.registers[0]
+    }
 }
 
 /// A state of a frame that the calls of a small domain with one vCPU do not bring about.

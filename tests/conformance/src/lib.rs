@@ -3,7 +3,7 @@
 //! in a guest under the booted hypervisor (`tests/guest`).
 //!
 //! * [`calls`] has one file a call; [`start`], [`traps`], [`frames`] and [`processor`] have the tests
-//!   of rules that span calls;
+//!   of rules that span calls; [`advisories`] has those of attacks that were published;
 //! * a test is a function of [`Test`], which speaks for two domains or three and puts back what the
 //!   test changed ([`journal`]);
 //! * [`registry`] lists the tests, each with the clauses of the book that it checks;
@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::result_large_err, reason = "a test that stops may take its time")]
 
+pub mod advisories;
 pub mod caller;
 pub mod calls;
 pub mod entries;
@@ -27,8 +28,10 @@ mod test;
 pub mod traps;
 mod undo;
 
-pub use caller::{Caller, OWN, PEER, Pretence, Ran, Run, Side, THIRD, Touch, Trapped};
+pub use caller::{
+    Caller, FourRegisters, Half, OWN, PEER, Pretence, Ran, Run, Side, THIRD, Touch, Trapped,
+};
 pub use entries::{Entries, Permit};
 pub use outcome::{Check, Message, Outcome, Stop, check, equal};
 pub use registry::TestCase;
-pub use test::{Page, Test};
+pub use test::{Executed, Page, Test};

@@ -5,7 +5,7 @@
 mod code;
 
 use crate::{
-    Check, OWN, PEER, Page, Permit, Ran, Run, Side, Stop, THIRD, Test, Touch, check, equal,
+    Check, Half, OWN, PEER, Page, Permit, Ran, Run, Side, Stop, THIRD, Test, Touch, check, equal,
     journal::Undo, registry::tests, test::SCRATCH,
 };
 use code::Code;
@@ -47,12 +47,20 @@ fn write(t: &mut Test<'_>, side: Side, page: Page, code: &[u32]) {
     }
 }
 
-fn run(t: &mut Test<'_>, side: Side, run: Run) -> Check<Ran> {
-    t.caller().run(side, run).ok_or(Stop::Skip("the model executes no instructions"))
+const KERNEL: Run = Run { half: Half::Kernel, code: SCRATCH, registers: [0, 0, 0, 0x202] };
+const USER: Run = Run { half: Half::User, ..KERNEL };
+
+/// The same, with this in the register of the first argument and that of the status.
+const fn with(run: Run, value: u64) -> Run {
+    let [_, second, stack, flags] = run.registers;
+    Run { registers: [value, second, stack, flags], ..run }
 }
 
-const KERNEL: Run = Run { user: false, code: SCRATCH, value: 0, flags: 0x202 };
-const USER: Run = Run { user: true, ..KERNEL };
+/// The same, with these flags, where the architecture has any.
+const fn flagged(run: Run, flags: u64) -> Run {
+    let [value, second, stack, _] = run.registers;
+    Run { registers: [value, second, stack, flags], ..run }
+}
 
 /// Makes an address space for a process, with the page at [`SCRATCH`].
 fn process(t: &mut Test<'_>, page: Page) -> Check {
@@ -76,13 +84,13 @@ fn process(t: &mut Test<'_>, page: Page) -> Check {
 fn traps(t: &mut Test<'_>, page: Page, code: &[u32], causes: &[Cause]) -> Check {
     write(t, OWN, page, code);
     for mode in [KERNEL, USER] {
-        let ran = run(t, OWN, mode)?;
+        let ran = t.run(OWN, mode)?;
         let cause = ran.trapped.and_then(|trapped| trapped.cause);
         let known = cause.is_some_and(|cause| causes.contains(&cause));
         if !known {
             return Err(Stop::Failure(crate::Message::new(format_args!(
-                "code {code:x?}, user {}: got {ran:x?}, want {causes:?}",
-                mode.user
+                "code {code:x?}, {:?}: got {ran:x?}, want {causes:?}",
+                mode.half
             ))));
         }
     }
@@ -92,16 +100,20 @@ fn traps(t: &mut Test<'_>, page: Page, code: &[u32], causes: &[Cause]) -> Check 
 fn code_returns(t: &mut Test<'_>) -> Check {
     load(t, OWN, Code::of(t).nothing)?;
     // The register of the status holds what the frame has, not a status.
-    let ran = run(t, OWN, Run { value: 0x0123_4567_89ab_cdef, ..KERNEL })?;
-    equal(ran, Ran { value: 0x0123_4567_89ab_cdef, trapped: None, pc: 0 }, "what it came to")
+    let ran = t.run(OWN, with(KERNEL, 0x0123_4567_89ab_cdef))?;
+    equal(
+        ran,
+        Ran { registers: [0x0123_4567_89ab_cdef, 0, 0, 0], trapped: None, pc: 0 },
+        "what it came to",
+    )
 }
 
 fn least_privilege(t: &mut Test<'_>) -> Check {
     let code = Code::of(t);
     if let Some(selector) = code.code_selector {
         load(t, OWN, selector)?;
-        let ran = run(t, OWN, KERNEL)?;
-        equal(ran.value & 3, 3, "the ring that the selector tells")?;
+        let ran = t.run(OWN, KERNEL)?;
+        equal(ran.value() & 3, 3, "the ring that the selector tells")?;
     }
     let page = load(t, OWN, code.nothing)?;
     process(t, page)?;
@@ -116,11 +128,11 @@ fn system_call(t: &mut Test<'_>) -> Check {
     let page = load(t, OWN, code.system_call)?;
     process(t, page)?;
     let before = t.counts(OWN)?;
-    let ran = run(t, OWN, Run { value: 0x77, ..USER })?;
+    let ran = t.run(OWN, with(USER, 0x77))?;
     let cause = ran.trapped.and_then(|trapped| trapped.cause);
     equal(cause, Some(Cause::SystemCall), "the cause")?;
     equal(ran.pc, SCRATCH.0 + code.behind_system_call, "the program counter")?;
-    equal(ran.value, 0x77, "the register of the number")?;
+    equal(ran.value(), 0x77, "the register of the number")?;
     let after = t.counts(OWN)?;
     equal(after.traps, before.traps + 1, "traps")?;
     equal(after.calls, before.calls + 3, "calls: two returns from a trap, and this one")
@@ -142,15 +154,15 @@ fn what_may_be_read(t: &mut Test<'_>) -> Check {
     process(t, page)?;
     for readable in code.readable {
         write(t, OWN, page, readable);
-        let ran = run(t, OWN, USER)?;
+        let ran = t.run(OWN, USER)?;
         let cause = ran.trapped.and_then(|trapped| trapped.cause);
         equal(cause, Some(Cause::SystemCall), "it reads, and then makes its system call")?;
     }
     write(t, OWN, page, code.counter);
     let before = t.caller().now();
-    let ran = run(t, OWN, KERNEL)?;
+    let ran = t.run(OWN, KERNEL)?;
     let after = t.caller().now();
-    check((before..=after).contains(&ran.value), "the counter is that of deadlines")
+    check((before..=after).contains(&ran.value()), "the counter is that of deadlines")
 }
 
 fn forced_flags(t: &mut Test<'_>) -> Check {
@@ -158,18 +170,18 @@ fn forced_flags(t: &mut Test<'_>) -> Check {
     if let Some(flags) = code.flags {
         load(t, OWN, flags)?;
         // All but the trap flag, which would end the code after one instruction.
-        let ran = run(t, OWN, Run { flags: !0x100, ..KERNEL })?;
-        equal(ran.value, 0x0024_0ed7, "the flags that count, and those that are forced")?;
+        let ran = t.run(OWN, flagged(KERNEL, !0x100))?;
+        equal(ran.value(), 0x0024_0ed7, "the flags that count, and those that are forced")?;
     }
     let page = load(t, OWN, code.for_ever)?;
     process(t, page)?;
     // Interrupts reach it: the timer ends what would go on for ever.
-    for mode in [Run { flags: 0, ..KERNEL }, Run { flags: 0, ..USER }] {
+    for mode in [flagged(KERNEL, 0), flagged(USER, 0)] {
         t.note(OWN, Undo::StopTimer)?;
         t.unmask_events(OWN)?;
         let deadline = t.caller().now() + t.ticks(1000);
         t.ok(OWN, &TimerSet { deadline })?;
-        let ran = run(t, OWN, mode)?;
+        let ran = t.run(OWN, mode)?;
         let cause = ran.trapped.and_then(|trapped| trapped.cause);
         equal(cause, Some(Cause::Event), "the cause")?;
         check(t.caller().now() >= deadline, "the deadline has come")?;
@@ -178,7 +190,7 @@ fn forced_flags(t: &mut Test<'_>) -> Check {
     if t.entries().is_x86() {
         return Ok(());
     }
-    let odd = run(t, OWN, Run { code: VirtAddr(SCRATCH.0 + 1), ..KERNEL })?;
+    let odd = t.run(OWN, Run { code: VirtAddr(SCRATCH.0 + 1), ..KERNEL })?;
     equal(odd.trapped, None, "the trap of an odd program counter")
 }
 
@@ -216,7 +228,7 @@ fn floating_point_starts_clean(t: &mut Test<'_>) -> Check {
     let code = Code::of(t);
     load(t, THIRD, code.store_floating_point)?;
     let (page, value) = data(t, THIRD)?;
-    equal(run(t, THIRD, Run { value, ..KERNEL })?.trapped, None, "the trap of the stores")?;
+    equal(t.run(THIRD, with(KERNEL, value))?.trapped, None, "the trap of the stores")?;
     for (word, want) in code.clean_floating_point.iter().enumerate() {
         let (mask, want) = *want;
         equal(t.read(THIRD, page, word) & mask, want, "a register at the start")?;
@@ -234,7 +246,7 @@ fn fill(t: &mut Test<'_>, side: Side, pattern: u64) -> Check {
         let value = if *mask == u64::MAX && word >= 2 { pattern } else { *clean };
         t.write(side, page, word, value);
     }
-    equal(run(t, side, Run { value, ..KERNEL })?.trapped, None, "the trap of the loads")?;
+    equal(t.run(side, with(KERNEL, value))?.trapped, None, "the trap of the loads")?;
     write(t, side, code_page, code.store_floating_point);
     Ok(())
 }
@@ -250,7 +262,7 @@ fn floating_point_is_kept(t: &mut Test<'_>) -> Check {
     let code = Code::of(t);
     load(t, OWN, code.store_floating_point)?;
     let (page, value) = data(t, OWN)?;
-    equal(run(t, OWN, Run { value, ..KERNEL })?.trapped, None, "the trap of the stores")?;
+    equal(t.run(OWN, with(KERNEL, value))?.trapped, None, "the trap of the stores")?;
     for (word, (mask, _)) in code.clean_floating_point.iter().enumerate().skip(2) {
         if *mask == u64::MAX {
             equal(t.read(OWN, page, word), pattern, "a register")?;

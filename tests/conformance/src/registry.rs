@@ -1,6 +1,7 @@
 //! The list of tests, and how one is run.
 
 use crate::{
+    advisories,
     caller::{Caller, OWN, PEER, Side},
     calls, frames,
     outcome::{Check, Message, Outcome},
@@ -21,7 +22,8 @@ pub struct TestCase {
     pub group: &'static str,
     /// Its own name in the group.
     pub name: &'static str,
-    /// Clauses of the book that it checks, with a space between them.
+    /// Clauses of the book that it checks and advisories that it answers, with a space between
+    /// them.
     pub clauses: &'static str,
     /// What it does.
     pub run: fn(&mut Test<'_>) -> Check,
@@ -75,6 +77,13 @@ pub const GROUPS: &[&[TestCase]] = &[
     traps::TESTS,
     processor::TESTS,
     frames::TESTS,
+    advisories::tables::TESTS,
+    advisories::grants::TESTS,
+    advisories::events::TESTS,
+    advisories::abi::TESTS,
+    advisories::rules::TESTS,
+    advisories::instructions::TESTS,
+    advisories::processor_state::TESTS,
     // It ends the peer.
     calls::shutdown::TESTS,
 ];

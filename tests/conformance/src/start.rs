@@ -13,14 +13,14 @@ use hypercall_abi::{
 };
 
 tests! { "start":
-    information: "START.6 VERSION.4",
+    information: "START.6 VERSION.4 RULE.20 XSA-122",
     pages_are_mapped: "START.2",
     image_is_mapped: "START.3",
     tables_are_read_only: "START.2",
     nothing_else_is_mapped: "START.4",
     first_root: "START.5",
     p2m: "START.7",
-    p2m_is_the_guests: "START.8",
+    p2m_is_the_guests: "START.8 RULE.8 XSA-251",
 }
 
 fn information(t: &mut Test<'_>) -> Check {

@@ -15,7 +15,7 @@ use hypercall_abi::{
 tests! { "traps":
     header: "TRAP.1",
     flags_tell_the_mask: "TRAP.2 TRAP_RETURN.9",
-    reserved_words: "TRAP.1 VCPU.3",
+    reserved_words: "TRAP.1 VCPU.3 XSA-122",
     registers_are_kept: "TRAP.5 TRAP_RETURN.10",
     faults_nest_by_depth: "TRAP.1",
     timer_is_an_event: "EVENT.3 TIMER_SET.3",

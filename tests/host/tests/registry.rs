@@ -1,6 +1,7 @@
 //! The suite itself: every call has tests under its own name, every name is given once, and
 //! every clause that a test cites stands in the book.
 
+use catalogue::list::is_citation;
 use conformance::registry::{self, GROUPS};
 use hypercall_abi::Number;
 use std::{collections::BTreeSet, fs, path::Path};
@@ -43,7 +44,7 @@ fn clauses_that_tests_cite_are_in_the_book() {
     clauses(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/src"), &mut book);
     for case in registry::all() {
         assert!(!case.clauses.is_empty(), "{}::{} cites no clause", case.group, case.name);
-        for clause in case.clauses.split_whitespace() {
+        for clause in case.clauses.split_whitespace().filter(|word| !is_citation(word)) {
             let name = format!("{}::{}", case.group, case.name);
             assert!(book.contains(clause), "{name} cites {clause}, which the book has not");
         }

@@ -1,6 +1,7 @@
 //! `cargo xtask conformance`: the conformance suite, on the core's model on the host or as
 //! a guest under the booted hypervisor.
 
+mod advisories;
 pub mod c_tests;
 mod emulated;
 mod guest;
@@ -42,6 +43,12 @@ pub struct Conformance {
     /// List the tests with the clauses that they check, and run none.
     #[arg(long)]
     list: bool,
+    /// Count the published advisories by what answers them, and run nothing.
+    #[arg(long, conflicts_with_all = ["list", "host", "arch", "guest", "junit"])]
+    catalogue: bool,
+    /// With --catalogue: as JSON, with every advisory.
+    #[arg(long, requires = "catalogue")]
+    json: bool,
     /// Debug images: assertions, and the audit after what guests do.
     #[arg(long)]
     debug: bool,
@@ -53,6 +60,9 @@ pub struct Conformance {
 impl Conformance {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
+        if self.catalogue {
+            return advisories::print(self.json);
+        }
         let tests = self.guest.tests(&self.filter)?;
         if self.list {
             let tests = tests.with_context(|| {

@@ -1,6 +1,8 @@
 //! `cargo xtask lint`: what the compiler does not check: one name everywhere, where unsafe
-//! code may stand, sizes of files, the page of coverage; then rustfmt and clippy, on the images too.
+//! code may stand, sizes of files, the catalogue of advisories, the pages that are written; then
+//! rustfmt and clippy, on the images too.
 
+mod advisories;
 mod calls;
 mod files;
 mod unsafe_code;
@@ -54,14 +56,14 @@ impl Lint {
         let sources = sources(root)?;
         let mut findings = Findings::default();
         calls::check(root, &mut findings)?;
+        advisories::check(root, &mut findings)?;
         files::check(&sources, &mut findings);
         unsafe_code::check(root, &sources, &mut findings);
-        let coverage = spec::of_tree()?;
-        if std::fs::read_to_string(spec::page()).unwrap_or_default() != coverage.page {
-            let path = spec::page();
+        let pages = spec::pages(&spec::of_tree()?)?;
+        for page in pages.iter().filter(|page| page.is_out_of_date()) {
             findings.errors.push(format!(
                 "{}: out of date; run `cargo xtask spec`",
-                path.strip_prefix(root).unwrap_or(&path).display()
+                page.path.strip_prefix(root).unwrap_or(&page.path).display()
             ));
         }
         for warning in &findings.warnings {

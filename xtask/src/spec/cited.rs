@@ -1,10 +1,8 @@
-//! Citations in the documentation of tests that are not of the conformance suite.
+//! Citations of clauses in the documentation of tests that are not of the conformance suite.
 
 use crate::lint::Source;
-use anyhow::{Context, Result};
-
-/// How a line of documentation begins that cites clauses.
-const MARK: &str = "/// Clauses: ";
+use anyhow::Result;
+use catalogue::citations::{clauses, in_file};
 
 /// A test, and the clauses that it cites.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,46 +13,38 @@ pub struct Citation {
     pub clauses: String,
 }
 
+impl Citation {
+    /// Of what a test cites, the clauses.
+    pub fn new<'a>(test: String, words: impl IntoIterator<Item = &'a str>) -> Citation {
+        Citation { test, clauses: clauses(words).collect::<Vec<_>>().join(" ") }
+    }
+}
+
 /// The citations of every source file.
 pub fn citations(sources: &[Source]) -> Result<Vec<Citation>> {
     let mut found = Vec::new();
-    for source in sources {
-        let lines: Vec<&str> = source.text.lines().map(str::trim).collect();
-        for (at, line) in lines.iter().enumerate() {
-            let Some(clauses) = line.strip_prefix(MARK) else { continue };
-            let path = source.path.display();
-            let name = lines[at..].iter().find_map(|line| function(line)).with_context(|| {
-                format!("{path}, line {}: no function follows what cites clauses", at + 1)
-            })?;
-            let clauses = clauses.trim_end_matches('.').to_owned();
-            found.push(Citation { test: format!("`{name}` in `{path}`"), clauses });
+    for Source { path, text } in sources {
+        for named in in_file(path, text)? {
+            let test = format!("`{}` in `{}`", named.name, path.display());
+            let citation = Citation::new(test, named.words.iter().map(String::as_str));
+            if !citation.clauses.is_empty() {
+                found.push(citation);
+            }
         }
     }
     Ok(found)
-}
-
-/// The name in a line such as `pub fn name(`.
-fn function(line: &str) -> Option<&str> {
-    let line = line.strip_prefix("pub ").unwrap_or(line);
-    let rest = line.strip_prefix("fn ")?;
-    rest.split(['(', '<']).next()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn source(text: String) -> Source {
-        Source { path: "a/b.rs".into(), text }
-    }
-
     #[test]
-    fn a_line_of_documentation_cites_for_the_function_below() {
-        let text = format!("{MARK}A.1 B.2.\n#[test]\nfn it_is_so() {{\n");
-        let found = citations(&[source(text)]).expect("a function follows");
+    fn tests_cite_clauses_in_their_documentation() {
+        let text = "/// Clauses: A.1 B.2.\n/// Advisories: XSA-1\n#[test]\nfn it_is_so() {\n}\n/// Advisories: XSA-2\nfn other() {}\n";
+        let found =
+            citations(&[Source { path: "a/b.rs".into(), text: text.into() }]).expect("fits");
         let want = Citation { test: "`it_is_so` in `a/b.rs`".into(), clauses: "A.1 B.2".into() };
         assert_eq!(found, [want]);
-        let error = citations(&[source(format!("{MARK}A.1\n"))]).expect_err("none").to_string();
-        assert!(error.contains("a/b.rs, line 1"), "{error}");
     }
 }

@@ -1,10 +1,12 @@
-//! `cargo xtask spec`: builds the book, with a page that says which tests check which clause.
+//! `cargo xtask spec`: builds the book, with a page that says which tests check which clause, and
+//! one that says what answers which advisory.
 //!
 //! A clause is a line of the book that begins with its tag, `**PT_PIN.3**`. A test cites the tags
 //! of the clauses that it checks: one of the conformance suite in its list, any other in a line
 //! `/// Clauses: PT_PIN.3` of its own documentation. A clause that no test can check ends with
 //! the reason, `*Not testable: ...*`.
 
+mod advisories;
 mod book;
 mod cited;
 mod coverage;
@@ -22,11 +24,11 @@ use std::process::Command;
 /// The version of mdbook that is installed when none is there.
 const MDBOOK: &str = "0.5.4";
 
-/// Build the book of the interface, and its page of coverage.
+/// Build the book of the interface, and its pages of coverage and of advisories.
 #[derive(Args)]
 pub struct Spec {
-    /// Only check: fail when a test cites a clause that there is not, or when the page of
-    /// coverage is not the one that would be written.
+    /// Only check: fail when a test cites a clause that there is not, or when a page that
+    /// is written by this command is not the one that would be written.
     #[arg(long)]
     check: bool,
     /// Install nothing; say what is missing instead.
@@ -39,13 +41,15 @@ impl Spec {
     pub fn run(self) -> Result<()> {
         let folder = workspace::root().join("spec");
         let coverage = of_tree()?;
-        let path = page();
+        let pages = pages(&coverage)?;
         if self.check {
-            if std::fs::read_to_string(&path).unwrap_or_default() != coverage.page {
-                bail!("{} is out of date: run `cargo xtask spec`", path.display());
+            if let Some(page) = pages.iter().find(|page| page.is_out_of_date()) {
+                bail!("{} is out of date: run `cargo xtask spec`", page.path.display());
             }
         } else {
-            write(&path, coverage.page.as_bytes())?;
+            for page in &pages {
+                write(&page.path, page.text.as_bytes())?;
+            }
             let mdbook = mdbook(MayInstall(!self.no_install))?;
             process::run(Command::new(mdbook).arg("build").arg(&folder).stdout(std::io::stderr()))?;
             println!("the book: {}", folder.join("book/index.html").display());
@@ -64,9 +68,8 @@ impl Spec {
 /// The coverage of the book by the tests of this tree.
 pub fn of_tree() -> Result<coverage::Coverage> {
     let clauses = book::clauses(&workspace::root().join("spec/src"))?;
-    let citation = |name: String, clauses: &str| cited::Citation {
-        test: format!("`{name}`"),
-        clauses: clauses.to_owned(),
+    let citation = |name: String, words: &str| {
+        cited::Citation::new(format!("`{name}`"), words.split_whitespace())
     };
     let mut citations: Vec<_> = GROUPS
         .iter()
@@ -84,9 +87,25 @@ pub fn of_tree() -> Result<coverage::Coverage> {
     coverage::coverage(&clauses, &citations)
 }
 
-/// The page that tells it.
-pub fn page() -> PathBuf {
-    workspace::root().join("spec/src/coverage.md")
+/// A page of the book that is written by the command.
+pub struct Page {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it says.
+    pub text: String,
+}
+
+impl Page {
+    /// Whether the one in the tree says something else.
+    pub fn is_out_of_date(&self) -> bool {
+        std::fs::read_to_string(&self.path).unwrap_or_default() != self.text
+    }
+}
+
+/// The pages that are written.
+pub fn pages(coverage: &coverage::Coverage) -> Result<[Page; 2]> {
+    let path = workspace::root().join("spec/src/coverage.md");
+    Ok([Page { path, text: coverage.page.clone() }, advisories::page()?])
 }
 
 /// mdbook in `PATH`, or where `cargo xtask spec` installs it.

@@ -17,12 +17,16 @@ struct Misbehaviour {
 }
 
 const MISBEHAVIOURS: &[Misbehaviour] = &[
+    // Advisories: XSA-8
     Misbehaviour { word: "null", reason: "page fault at 0x0 " },
     Misbehaviour { word: "spin", reason: "without a call (it spins)" },
     Misbehaviour { word: "garbage", reason: "illegal instruction" },
+    // Advisories: XSA-7
     Misbehaviour { word: "badpc", reason: "page fault at 0xffff800000000000 " },
     Misbehaviour { word: "panic", reason: "its kernel reported a crash" },
+    // Advisories: XSA-156
     Misbehaviour { word: "stack", reason: "traps nest too deep" },
+    // Advisories: XSA-156 XSA-348
     Misbehaviour { word: "depth", reason: "traps nest too deep" },
     Misbehaviour { word: "block", reason: "nobody is left who could send" },
 ];

@@ -10,12 +10,12 @@ use hypercall_abi::{
 
 tests! { "abi_query":
     version: "ABI_QUERY.2 VERSION.1",
-    features: "ABI_QUERY.3 VERSION.5",
+    features: "ABI_QUERY.3 VERSION.5 XSA-268",
     page_table_format: "ABI_QUERY.4",
-    call_count: "ABI_QUERY.5",
+    call_count: "ABI_QUERY.5 XSA-268",
     unknown_query: "ABI_QUERY.1 ERROR.3",
-    unknown_calls: "ERROR.1 ERROR.3 CALL.2",
-    other_arguments_are_ignored: "ABI_QUERY.2 CALL.3",
+    unknown_calls: "ERROR.1 ERROR.3 CALL.2 RULE.1",
+    other_arguments_are_ignored: "ABI_QUERY.2 CALL.3 XSA-111 XSA-506",
     nothing_changes: "ABI_QUERY.6",
 }
 

@@ -12,10 +12,10 @@ use hypercall_abi::{
 tests! { "balloon_deflate":
     one: "BALLOON_DEFLATE.4 BALLOON_DEFLATE.6",
     several: "BALLOON_DEFLATE.4 BALLOON_DEFLATE.6",
-    frames_are_zeros: "BALLOON_DEFLATE.5 FRAME.3 FRAME.19",
+    frames_are_zeros: "BALLOON_DEFLATE.5 FRAME.3 FRAME.19 XSA-100",
     rest_of_argument_frame: "BALLOON_DEFLATE.6",
-    bad_count: "BALLOON_DEFLATE.1",
-    quota: "BALLOON_DEFLATE.2",
+    bad_count: "BALLOON_DEFLATE.1 XSA-31 XSA-158 XSA-385 XSA-448",
+    quota: "BALLOON_DEFLATE.2 XSA-158 XSA-383 XSA-385 XSA-389",
     no_memory: "BALLOON_DEFLATE.3",
 }
 

@@ -20,10 +20,10 @@ tests! { "batch":
     several: "BATCH.3 BATCH.4",
     largest: "BATCH.1",
     goes_on_after_a_refusal: "BATCH.4 BATCH.5",
-    entries_see_each_other: "BATCH.3",
+    entries_see_each_other: "BATCH.3 CVE-2026-102703",
     rest_of_the_entry_stays: "BATCH.4",
-    bad_count: "BATCH.1",
-    not_in_batch: "BATCH.2",
+    bad_count: "BATCH.1 XSA-31 XSA-448",
+    not_in_batch: "BATCH.2 XSA-213",
     unknown_calls: "BATCH.3",
     counts: "BATCH.3 DOMAIN_QUERY.3",
 }

@@ -15,7 +15,7 @@ tests! { "console_write":
     every_stream: "CONSOLE_WRITE.1",
     longest: "CONSOLE_WRITE.2 CONSOLE_WRITE.3",
     bad_stream: "CONSOLE_WRITE.1",
-    bad_length: "CONSOLE_WRITE.2",
+    bad_length: "CONSOLE_WRITE.2 XSA-448",
 }
 
 /// Writes text that a person who looks at the console may see.

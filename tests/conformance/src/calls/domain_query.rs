@@ -11,9 +11,9 @@ use hypercall_abi::{
 tests! { "domain_query":
     oneself: "DOMAIN_QUERY.3 CALL.8 VERSION.4",
     calls_and_refusals: "DOMAIN_QUERY.3 CALL.10",
-    every_byte: "DOMAIN_QUERY.4",
+    every_byte: "DOMAIN_QUERY.4 XSA-122 XSA-132",
     domain_range: "DOMAIN_QUERY.1",
-    another: "DOMAIN_QUERY.2",
+    another: "DOMAIN_QUERY.2 RULE.3 XSA-77",
     no_domain: "DOMAIN_QUERY.2",
 }
 

@@ -12,7 +12,7 @@ tests! { "event_alloc":
     closed_port_is_clean: "EVENT_ALLOC.5 EVENT_CLOSE.4",
     domain_range: "EVENT_ALLOC.1",
     no_domain: "EVENT_ALLOC.2",
-    quota: "EVENT_ALLOC.3",
+    quota: "EVENT_ALLOC.3 XSA-47 XSA-317",
 }
 
 fn success(t: &mut Test<'_>) -> Check {

@@ -7,7 +7,7 @@ use hypercall_abi::{
 };
 
 tests! { "event_bind":
-    to_oneself: "EVENT_BIND.6 EVENT_BIND.7",
+    to_oneself: "EVENT_BIND.6 EVENT_BIND.7 XSA-356",
     to_a_peer: "EVENT_BIND.6 EVENT_BIND.7",
     ranges: "EVENT_BIND.1",
     no_domain: "EVENT_BIND.2",
@@ -15,7 +15,7 @@ tests! { "event_bind":
     reserved_for_another: "EVENT_BIND.4",
     bound_already: "EVENT_BIND.4",
     well_known: "EVENT_BIND.4",
-    quota: "EVENT_BIND.5",
+    quota: "EVENT_BIND.5 XSA-47 XSA-317",
 }
 
 fn bind(port: Port) -> EventBind {

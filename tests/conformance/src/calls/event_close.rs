@@ -9,8 +9,8 @@ use hypercall_abi::{
 tests! { "event_close":
     unbound: "EVENT_CLOSE.4",
     bits_are_cleared: "EVENT_CLOSE.4",
-    other_end: "EVENT_CLOSE.5",
-    other_end_of_a_peer: "EVENT_CLOSE.5",
+    other_end: "EVENT_CLOSE.5 XSA-338",
+    other_end_of_a_peer: "EVENT_CLOSE.5 XSA-338",
     port_range: "EVENT_CLOSE.1",
     no_port: "EVENT_CLOSE.2",
     well_known: "EVENT_CLOSE.3",

@@ -9,12 +9,12 @@ use hypercall_abi::{
 
 tests! { "event_send":
     pending: "EVENT_SEND.4 EVENT_SEND.5 EVENT.2",
-    does_not_queue: "EVENT_SEND.4 EVENT.4 EVENT.6",
+    does_not_queue: "EVENT_SEND.4 EVENT.4 EVENT.6 XSA-331",
     to_a_peer: "EVENT_SEND.4 EVENT_SEND.5",
     masked_port: "EVENT_SEND.5",
     delivered: "EVENT_SEND.5 TRAP_REGISTER.4 EVENT.3",
     port_range: "EVENT_SEND.1",
-    no_port: "EVENT_SEND.2",
+    no_port: "EVENT_SEND.2 XSA-221",
     not_bound: "EVENT_SEND.3",
     well_known: "EVENT_SEND.3",
 }

@@ -24,11 +24,11 @@ tests! { "grant_map":
     ranges: "GRANT_MAP.1",
     bad_access: "GRANT_MAP.2",
     no_domain: "GRANT_MAP.3",
-    no_grant: "GRANT_MAP.4",
+    no_grant: "GRANT_MAP.4 XSA-18",
     read_only_grant: "GRANT_MAP.5",
     already_mapped: "GRANT_MAP.6",
     second_grant_of_the_frame: "GRANT_MAP.6",
-    quota: "GRANT_MAP.7",
+    quota: "GRANT_MAP.7 XSA-300",
     count_at_its_largest: "GRANT_MAP.8 FRAME.12",
 }
 

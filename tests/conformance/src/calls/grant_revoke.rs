@@ -12,9 +12,9 @@ tests! { "grant_revoke":
     cannot_be_mapped_after: "GRANT_REVOKE.5",
     references_go: "GRANT_REVOKE.4",
     grant_range: "GRANT_REVOKE.1",
-    no_grant: "GRANT_REVOKE.2",
+    no_grant: "GRANT_REVOKE.2 XSA-18",
     not_the_peers: "GRANT_REVOKE.2",
-    mapped: "GRANT_REVOKE.3",
+    mapped: "GRANT_REVOKE.3 XSA-218",
 }
 
 fn success(t: &mut Test<'_>) -> Check {

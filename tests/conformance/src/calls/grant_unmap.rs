@@ -19,9 +19,9 @@ tests! { "grant_unmap":
     flushes: "GRANT_UNMAP.4",
     frame_cannot_be_named_after: "GRANT_UNMAP.5 GRANT_MAP.10",
     handle_range: "GRANT_UNMAP.1",
-    no_handle: "GRANT_UNMAP.2",
+    no_handle: "GRANT_UNMAP.2 XSA-218 XSA-394",
     not_the_peers: "GRANT_UNMAP.2",
-    entry_names_it: "GRANT_UNMAP.3",
+    entry_names_it: "GRANT_UNMAP.3 XSA-224 XSA-394",
 }
 
 fn success(t: &mut Test<'_>) -> Check {

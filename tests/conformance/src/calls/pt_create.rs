@@ -14,15 +14,15 @@ use hypercall_abi::{
 tests! { "pt_create":
     success: "PT_CREATE.7 PT_CREATE.8 CALL.4",
     every_level: "PT_CREATE.1 PT_CREATE.8",
-    canonical_slots: "PT_CREATE.7 SLOT.1",
+    canonical_slots: "PT_CREATE.7 SLOT.1 RULE.11 XSA-64",
     read_only_mappings_stay: "PT_CREATE.9",
     bad_level: "PT_CREATE.1",
-    bad_frame: "PT_CREATE.2",
+    bad_frame: "PT_CREATE.2 XSA-32",
     not_owner: "PT_CREATE.3",
     mapped_writable: "PT_CREATE.4",
     already_a_table: "PT_CREATE.4",
     granted_for_writing: "PT_CREATE.4",
-    registered_pages: "PT_CREATE.4 VCPU.1 FRAME.13",
+    registered_pages: "PT_CREATE.4 VCPU.1 FRAME.13 RULE.13 XSA-507",
     count_at_its_largest: "PT_CREATE.5 FRAME.12",
 }
 

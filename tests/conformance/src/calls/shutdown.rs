@@ -18,8 +18,8 @@ use hypercall_abi::{
 
 tests! { "shutdown":
     bad_reason: "SHUTDOWN.1",
-    mapped_frame_stays: "SHUTDOWN.4 GRANT_UNMAP.6 END.1 FRAME.15",
-    ends_the_domain: "SHUTDOWN.2 SHUTDOWN.6",
+    mapped_frame_stays: "SHUTDOWN.4 GRANT_UNMAP.6 END.1 FRAME.15 XSA-147 XSA-473",
+    ends_the_domain: "SHUTDOWN.2 SHUTDOWN.6 XSA-147 XSA-410 XSA-509",
     channel_is_unbound: "SHUTDOWN.3",
     frames_come_back: "SHUTDOWN.3 SHUTDOWN.5",
     own_handles_go: "SHUTDOWN.3",

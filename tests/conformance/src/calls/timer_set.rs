@@ -7,12 +7,12 @@ use hypercall_abi::{
 };
 
 tests! { "timer_set":
-    passed: "TIMER_SET.3",
+    passed: "TIMER_SET.3 XSA-20",
     none: "TIMER_SET.4",
     replaced: "TIMER_SET.1",
     comes: "TIMER_SET.2",
     once: "TIMER_SET.2",
-    far_away: "TIMER_SET.2",
+    far_away: "TIMER_SET.2 XSA-20",
 }
 
 const NEVER: TimerSet = TimerSet { deadline: u64::MAX };

@@ -16,7 +16,7 @@ tests! { "tlb_flush":
     page: "TLB_FLUSH.4",
     other_page: "TLB_FLUSH.4 TLB_FLUSH.5",
     bad_scope: "TLB_FLUSH.1",
-    hypervisor_address: "TLB_FLUSH.2",
+    hypervisor_address: "TLB_FLUSH.2 XSA-4 XSA-168 XSA-279",
 }
 
 /// Maps a page, uses it, and takes the entry away without a flush.

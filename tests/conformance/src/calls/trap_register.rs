@@ -5,11 +5,11 @@ use hypercall_abi::{Error, VirtAddr, calls::TrapRegister};
 
 tests! { "trap_register":
     success: "TRAP_REGISTER.5 CALL.4",
-    traps_arrive: "TRAP_REGISTER.4 TRAP.3",
+    traps_arrive: "TRAP_REGISTER.4 TRAP.3 XSA-339",
     highest_addresses: "TRAP_REGISTER.1 TRAP_REGISTER.3",
-    entry_range: "TRAP_REGISTER.1",
+    entry_range: "TRAP_REGISTER.1 XSA-4",
     stack_alignment: "TRAP_REGISTER.2",
-    stack_range: "TRAP_REGISTER.3",
+    stack_range: "TRAP_REGISTER.3 XSA-4",
 }
 
 /// What is registered now.

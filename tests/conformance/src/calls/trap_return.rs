@@ -28,11 +28,11 @@ tests! { "trap_return":
     refused_update: "TRAP_RETURN.2",
     updates_take_effect_before_a_bad_frame: "TRAP_RETURN.3 TRAP_RETURN.7",
     no_frame: "TRAP_RETURN.3",
-    too_many_frames: "TRAP_RETURN.3 VCPU.2",
+    too_many_frames: "TRAP_RETURN.3 VCPU.2 XSA-215",
     unknown_flag: "TRAP_RETURN.4 VCPU.2 VERSION.4",
-    program_counter_range: "TRAP_RETURN.5 X86.8 RISCV.7",
-    no_user_root: "TRAP_RETURN.6",
-    segment_bases: "TRAP_RETURN.11 X86.8",
+    program_counter_range: "TRAP_RETURN.5 X86.8 RISCV.7 XSA-4 XSA-7",
+    no_user_root: "TRAP_RETURN.6 XSA-1",
+    segment_bases: "TRAP_RETURN.11 X86.8 RULE.18 XSA-193",
 }
 
 const RETURN: TrapReturn = TrapReturn { count: 0 };

@@ -38,8 +38,11 @@ pub struct Test<'c> {
     pages_taken: [u64; Side::COUNT],
 }
 
+mod run;
 mod setup;
 mod words;
+
+pub use run::Executed;
 
 impl<'c> Test<'c> {
     /// A view for one test.

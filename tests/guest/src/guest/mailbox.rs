@@ -4,14 +4,14 @@
 //! word 0       number of the request, counted up by the tester
 //!      1       number of the request that is answered
 //!      2       kind
-//!      3..11   its numbers
-//!      11..19  numbers of the answer
-//!      19      1 once the tester has called the peer
+//!      3..12   its numbers
+//!      12..21  numbers of the answer
+//!      21      1 once the tester has called the peer
 //! ```
 #![allow(unsafe_code, reason = "the page is shared with another domain, and reached by address")]
 
 use super::local::{Answer, Request};
-use conformance::{Ran, Run, Touch, Trapped};
+use conformance::{Half, Ran, Run, Touch, Trapped};
 use core::sync::atomic::{AtomicU64, Ordering};
 use hypercall_abi::{
     Pfn, VirtAddr,
@@ -22,10 +22,10 @@ const NUMBER: usize = 0;
 const ANSWERED: usize = 1;
 const KIND: usize = 2;
 const ASKED: usize = 3;
-const TOLD: usize = 11;
-const CALLED: usize = 19;
+const TOLD: usize = 12;
+const CALLED: usize = 21;
 
-type Words = [u64; 8];
+type Words = [u64; 9];
 
 /// The shared page.
 #[derive(Clone, Copy)]
@@ -106,30 +106,30 @@ impl Mailbox {
 
 fn encode(request: Request) -> (u64, Words) {
     match request {
-        Request::Call(number, [a, b, c, d, e, f]) => (0, [number, a, b, c, d, e, f, 0]),
-        Request::Read(page, word) => (1, [page.0, word as u64, 0, 0, 0, 0, 0, 0]),
-        Request::Write(page, word, value) => (2, [page.0, word as u64, value, 0, 0, 0, 0, 0]),
+        Request::Call(number, [a, b, c, d, e, f]) => (0, [number, a, b, c, d, e, f, 0, 0]),
+        Request::Read(page, word) => (1, [page.0, word as u64, 0, 0, 0, 0, 0, 0, 0]),
+        Request::Write(page, word, value) => (2, [page.0, word as u64, value, 0, 0, 0, 0, 0, 0]),
         Request::Touch(address, touch) => {
             let (kind, value) = encode_touch(touch);
-            (3, [address.0, kind, value, 0, 0, 0, 0, 0])
+            (3, [address.0, kind, value, 0, 0, 0, 0, 0, 0])
         }
         Request::Mend(address, touch, updates) => {
             let (kind, value) = encode_touch(touch);
-            (4, [address.0, kind, value, updates, 0, 0, 0, 0])
+            (4, [address.0, kind, value, updates, 0, 0, 0, 0, 0])
         }
-        Request::TakeEvent(port) => (5, [port.into(), 0, 0, 0, 0, 0, 0, 0]),
-        Request::ForgetEvents => (6, [0; 8]),
-        Request::TrapEntry => (7, [0; 8]),
-        Request::Pages => (8, [0; 8]),
-        Request::Stop => (9, [0; 8]),
-        Request::Run(Run { user, code, value, flags }) => {
-            (10, [user.into(), code.0, value, flags, 0, 0, 0, 0])
+        Request::TakeEvent(port) => (5, [port.into(), 0, 0, 0, 0, 0, 0, 0, 0]),
+        Request::ForgetEvents => (6, [0; 9]),
+        Request::TrapEntry => (7, [0; 9]),
+        Request::Pages => (8, [0; 9]),
+        Request::Stop => (9, [0; 9]),
+        Request::Run(Run { half, code, registers: [a, b, c, d] }) => {
+            (10, [u64::from(half == Half::User), code.0, a, b, c, d, 0, 0, 0])
         }
     }
 }
 
 fn decode(kind: u64, words: &Words) -> Request {
-    let [a, b, c, d, e, f, g, _] = *words;
+    let [a, b, c, d, e, f, g, ..] = *words;
     match kind {
         0 => Request::Call(a, [b, c, d, e, f, g]),
         1 => Request::Read(Pfn(a), b as usize),
@@ -141,7 +141,10 @@ fn decode(kind: u64, words: &Words) -> Request {
         7 => Request::TrapEntry,
         8 => Request::Pages,
         9 => Request::Stop,
-        10 => Request::Run(Run { user: a != 0, code: VirtAddr(b), value: c, flags: d }),
+        10 => {
+            let half = if a == 0 { Half::Kernel } else { Half::User };
+            Request::Run(Run { half, code: VirtAddr(b), registers: [c, d, e, f] })
+        }
         _ => panic!("a request of kind {kind}"),
     }
 }
@@ -169,38 +172,39 @@ fn encode_cause(cause: Option<Cause>) -> u64 {
 
 fn encode_answer(answer: Answer) -> Words {
     match answer {
-        Answer::Numbers(first, second) => [0, first, second, 0, 0, 0, 0, 0],
+        Answer::Numbers(first, second) => [0, first, second, 0, 0, 0, 0, 0, 0],
         Answer::Accessed(first, second) => {
             let earlier = first.map_or(0, |trapped| 1 + encode_cause(trapped.cause));
             let code = first.map_or(0, |trapped| trapped.code);
             match second {
-                Ok(value) => [1, earlier, code, value, 0, 0, 0, 0],
+                Ok(value) => [1, earlier, code, value, 0, 0, 0, 0, 0],
                 Err(trapped) => {
                     let cause = encode_cause(trapped.cause);
-                    [2, earlier, code, cause, trapped.code, trapped.address, 0, 0]
+                    [2, earlier, code, cause, trapped.code, trapped.address, 0, 0, 0]
                 }
             }
         }
-        Answer::Ran(Ran { value, trapped: None, pc }) => [3, value, pc, 0, 0, 0, 0, 0],
-        Answer::Ran(Ran { value, trapped: Some(trapped), pc }) => {
-            let cause = encode_cause(trapped.cause);
-            [4, value, pc, cause, trapped.code, trapped.address, 0, 0]
+        Answer::Ran(Ran { registers: [a, b, c, d], trapped, pc }) => {
+            let Trapped { cause, code, address } =
+                trapped.unwrap_or(Trapped { cause: None, code: 0, address: 0 });
+            let kind = if trapped.is_some() { 4 } else { 3 };
+            [kind, a, b, c, d, pc, encode_cause(cause), code, address]
         }
     }
 }
 
 fn decode_answer(words: &Words) -> Answer {
-    let [kind, a, b, c, d, e, ..] = *words;
+    let [kind, a, b, c, d, e, f, g, h] = *words;
     let cause = |number: u64| CauseBits(number as u32).decode();
     let earlier = (a != 0).then(|| Trapped { cause: cause(a - 1), code: b, address: 0 });
     match kind {
         0 => Answer::Numbers(a, b),
         1 => Answer::Accessed(earlier, Ok(c)),
         2 => Answer::Accessed(earlier, Err(Trapped { cause: cause(c), code: d, address: e })),
-        3 => Answer::Ran(Ran { value: a, trapped: None, pc: b }),
-        4 => {
-            let trapped = Trapped { cause: cause(c), code: d, address: e };
-            Answer::Ran(Ran { value: a, trapped: Some(trapped), pc: b })
+        3 | 4 => {
+            let trapped = Trapped { cause: cause(f), code: g, address: h };
+            let trapped = (kind == 4).then_some(trapped);
+            Answer::Ran(Ran { registers: [a, b, c, d], trapped, pc: e })
         }
         _ => panic!("an answer of kind {kind}"),
     }

@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "code of tests is run, from a trap frame at an address")]
 
 use super::{arch, stack::Stack, touch};
-use conformance::{Ran, Run};
+use conformance::{FourRegisters, Half, Ran, Run};
 use core::sync::atomic::{
     AtomicBool, AtomicU64,
     Ordering::{Relaxed, SeqCst},
@@ -24,22 +24,24 @@ pub static RETURN_STACK: AtomicU64 = AtomicU64::new(0);
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// What the trap found that ended it.
-static VALUE: AtomicU64 = AtomicU64::new(0);
+static REGISTERS: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
 static PC: AtomicU64 = AtomicU64::new(0);
 
 /// Runs the code.
 pub fn run(run: Run) -> Ran {
+    let user = run.half == Half::User;
     let were_masked = events::mask();
     let page = touch::VCPU_PAGE.load(Relaxed);
     let mut flags = TrapFlags::empty();
-    flags.set(TrapFlags::USER, run.user);
+    flags.set(TrapFlags::USER, user);
     flags.set(TrapFlags::EVENTS_MASKED, were_masked);
     let header = TrapHeader { cause: Cause::Event.into(), flags, code: 0, address: 0, reserved: 0 };
-    // A process has no stack; its code is not to use one.
-    let registers = arch::start(
-        &run,
-        if run.user { 0 } else { STACK.push(arch::returned as *const () as u64) },
-    );
+    // A process has no stack but one that its test has made.
+    let [value, second, mut stack, more] = run.registers;
+    if stack == 0 && !user {
+        stack = arch::returning_stack(&STACK);
+    }
+    let registers = arch::start(run.code.0, [value, second, stack, more]);
     // SAFETY: the vCPU page is mapped there. Events are masked, so that nothing traps before the
     // frame is returned to.
     unsafe {
@@ -55,9 +57,11 @@ pub fn run(run: Run) -> Ran {
     let accessed = unsafe { arch::go() };
     RUNNING.store(false, SeqCst);
     if accessed.failed == 0 {
-        return Ran { value: accessed.value, trapped: None, pc: 0 };
+        let registers = [accessed.value, 0, 0, 0];
+        return Ran { registers, trapped: None, pc: 0 };
     }
-    Ran { value: VALUE.load(Relaxed), trapped: Some(touch::last()), pc: PC.load(Relaxed) }
+    let registers: FourRegisters = core::array::from_fn(|index| REGISTERS[index].load(Relaxed));
+    Ran { registers, trapped: Some(touch::last()), pc: PC.load(Relaxed) }
 }
 
 /// Ends the code that a trap has interrupted, if it is such code: the frame goes on in the kernel
@@ -67,8 +71,10 @@ pub fn ended(frame: &mut TrapFrame) -> bool {
         return false;
     }
     touch::note(frame);
-    let (value, pc) = arch::leave(frame);
-    VALUE.store(value, Relaxed);
+    let (registers, pc) = arch::leave(frame);
+    for (to, from) in REGISTERS.iter().zip(registers) {
+        to.store(from, Relaxed);
+    }
     PC.store(pc, Relaxed);
     frame.header.flags.remove(TrapFlags::USER);
     true

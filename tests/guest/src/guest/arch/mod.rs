@@ -7,8 +7,8 @@
 //! | `give_up` | makes the frame of a faulting access go on where it reports failure |
 //! | `start` | the registers that machine code of a test starts with |
 //! | `go` | returns to the topmost trap frame; comes back when that code has ended |
-//! | `returned` | where code of the kernel returns to |
-//! | `leave` | makes the frame of code that trapped go on in `go`; its result and its place |
+//! | `returning_stack` | the stack pointer of code of the kernel that can return |
+//! | `leave` | makes the frame of code that trapped go on in `go`; its registers and its place |
 #![allow(unsafe_code, reason = "accesses whose faults are expected are assembly")]
 
 #[cfg(target_arch = "riscv64")]

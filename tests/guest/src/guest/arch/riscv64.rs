@@ -1,10 +1,10 @@
 //! riscv64.
 
 use super::{
-    super::{run, touch},
+    super::{run, stack::Stack, touch},
     Accessed,
 };
-use conformance::Run;
+use conformance::FourRegisters;
 use core::arch::naked_asm;
 use hypercall_abi::{
     Number,
@@ -96,13 +96,21 @@ pub fn give_up(frame: &mut TrapFrame) {
     frame.registers.pc = go_on as u64;
 }
 
+/// The stack pointer of code that can return: a multiple of 16. Where it returns to is in its link
+/// register, too.
+pub fn returning_stack(stack: &Stack) -> u64 {
+    stack.push(returned as *const () as u64) & !15
+}
+
 /// The registers that machine code of a test starts with.
-pub fn start(run: &Run, stack: u64) -> Riscv64Registers {
+pub fn start(pc: u64, [value, second, stack, third]: FourRegisters) -> Riscv64Registers {
     Riscv64Registers {
-        pc: run.code.0,
-        sp: stack & !15,
+        pc,
+        sp: stack,
         ra: returned as *const () as u64,
-        a0: run.value,
+        a0: value,
+        a1: second,
+        a2: third,
         ..Riscv64Registers::default()
     }
 }
@@ -177,9 +185,11 @@ unsafe extern "C" fn back() -> Accessed {
     )
 }
 
-/// Makes the frame of code that trapped go on in [`go`]; its result and its place.
-pub fn leave(frame: &mut TrapFrame) -> (u64, u64) {
-    let ended = (frame.registers.a0, frame.registers.pc);
-    frame.registers.pc = trapped as *const () as u64;
-    ended
+/// Makes the frame of code that trapped go on in [`go`]; its registers and its place.
+pub fn leave(frame: &mut TrapFrame) -> (FourRegisters, u64) {
+    let registers = &mut frame.registers;
+    let ended = [registers.a0, registers.a1, registers.sp, registers.a2];
+    let pc = registers.pc;
+    registers.pc = trapped as *const () as u64;
+    (ended, pc)
 }

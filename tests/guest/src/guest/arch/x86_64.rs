@@ -1,10 +1,10 @@
 //! x86-64.
 
 use super::{
-    super::{run, touch},
+    super::{run, stack::Stack, touch},
     Accessed,
 };
-use conformance::Run;
+use conformance::FourRegisters;
 use core::arch::naked_asm;
 use hypercall_abi::{
     Number,
@@ -74,14 +74,20 @@ pub fn give_up(frame: &mut TrapFrame) {
     frame.registers.rip = failed as *const () as u64;
 }
 
+/// The stack pointer of code that can return: where it returns to is on the stack.
+pub fn returning_stack(stack: &Stack) -> u64 {
+    stack.push(returned as *const () as u64)
+}
+
 /// The registers that machine code of a test starts with.
-pub fn start(run: &Run, stack: u64) -> X86_64Registers {
+pub fn start(pc: u64, [value, second, stack, flags]: FourRegisters) -> X86_64Registers {
     X86_64Registers {
-        rip: run.code.0,
+        rip: pc,
         rsp: stack,
-        rax: run.value,
-        rdi: run.value,
-        rflags: run.flags,
+        rax: value,
+        rdi: value,
+        rdx: second,
+        rflags: flags,
         ..X86_64Registers::default()
     }
 }
@@ -146,10 +152,14 @@ unsafe extern "C" fn back() -> Accessed {
     )
 }
 
-/// Makes the frame of code that trapped go on in [`go`]; its result and its place.
-pub fn leave(frame: &mut TrapFrame) -> (u64, u64) {
-    let ended = (frame.registers.rax, frame.registers.rip);
-    frame.registers.rip = trapped as *const () as u64;
-    frame.registers.rflags = 0;
-    ended
+/// Makes the frame of code that trapped go on in [`go`]; its registers and its place.
+pub fn leave(frame: &mut TrapFrame) -> (FourRegisters, u64) {
+    let registers = &mut frame.registers;
+    let ended = [registers.rax, registers.rdx, registers.rsp, registers.rflags];
+    let pc = registers.rip;
+    registers.rip = trapped as *const () as u64;
+    registers.rflags = 0;
+    // Code may have set bases that no return takes, where the processor let it.
+    (registers.fs_base, registers.gs_base) = (0, 0);
+    (ended, pc)
 }
