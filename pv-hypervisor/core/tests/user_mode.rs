@@ -4,7 +4,9 @@
 mod common;
 
 use common::World;
+use hypercall_abi::addr::Level;
 use hypercall_abi::calls::pt_switch::RootChange;
+use hypercall_abi::calls::pte_update::{Space, Target};
 use hypercall_abi::calls::*;
 use hypercall_abi::trap::Cause;
 use hypercall_abi::vcpu_page::{EVENTS_MASKED_OFFSET, TRAP_DEPTH_OFFSET, TRAP_FRAMES_OFFSET};
@@ -136,5 +138,50 @@ fn a_trap_is_delivered_once() {
     let life = &world.state.domain(slot).life;
     let reason = EndReason::NoTrapEntry(trap);
     assert!(matches!(life, Life::Ending { reason: found, .. } if *found == reason));
+    world.finish();
+}
+
+/// The processor is on the root that the books say, after what went well and after what was
+/// refused.
+/// Advisories: XSA-494
+#[test]
+fn the_loaded_root_is_the_one_in_the_books() {
+    let mut world = World::<X86_64>::new(1, 128);
+    let slot = world.slots[0];
+    let register = TrapRegister { entry: VirtAddr(ENTRY), stack: VirtAddr(STACK) };
+    world.call(0, &register).unwrap();
+    let kernel = world.state.vcpu(slot).kernel_root.unwrap();
+    let user = world.p2m(0, 100);
+    let address = world.physmap(100);
+    let target = Target::Page { space: Space::Kernel, address, flush: true };
+    world.update(0, target, 0).unwrap();
+    world.call(0, &PtCreate { frame: user, level: Level::L4 }).unwrap();
+    let loaded = |world: &World<X86_64>| {
+        assert_eq!(world.state.tlb.root(), world.state.vcpu(slot).root());
+        world.state.tlb.root()
+    };
+    let keep = RootChange::Keep;
+    let set = |kernel_root, user_root| PtSwitch { kernel_root, user_root };
+    world.call(0, &set(keep, RootChange::Set(user))).unwrap();
+    let page = world.state.vcpu(slot).page;
+    let no_table = world.p2m(0, 101);
+    for (kernel_root, user_root) in
+        [(RootChange::Set(no_table), keep), (RootChange::Set(user), RootChange::Set(no_table))]
+    {
+        assert!(world.call(0, &set(kernel_root, user_root)).is_err());
+        assert_eq!(loaded(&world), Some(kernel));
+    }
+    // A return that is refused, then one that is not, and the trap that ends it.
+    world.machine.write(page, TRAP_FRAMES_OFFSET / 8, 1 << 32);
+    world.machine.write(page, TRAP_FRAMES_OFFSET / 8 + 4 + pc_word::<X86_64>(), 1 << 63);
+    world.machine.write(page, TRAP_DEPTH_OFFSET / 8, 1);
+    assert!(world.call(0, &TrapReturn { count: 0 }).is_err());
+    assert_eq!(loaded(&world), Some(kernel));
+    world.machine.write(page, TRAP_FRAMES_OFFSET / 8 + 4 + pc_word::<X86_64>(), 0x1000_0000);
+    world.begin(0, TrapReturn::NUMBER as u64, TrapReturn { count: 0 }.encode());
+    assert_eq!(loaded(&world), Some(user));
+    let trap = Trap { cause: Cause::PageFault, code: 4, address: 0x1000_0000 };
+    world.state.enter(&mut world.machine, slot, &mut world.registers[0], Entry::Trap(trap));
+    assert_eq!(loaded(&world), Some(kernel));
     world.finish();
 }
