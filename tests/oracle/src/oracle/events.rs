@@ -38,7 +38,8 @@ impl Oracle {
 
     fn wake(&mut self, domain: DomainId) {
         let page = self.domains[&domain].page;
-        self.set_word(page, EVENTS_PENDING, 1);
+        let told = self.word(page, EVENTS_PENDING) | 1;
+        self.set_word(page, EVENTS_PENDING, told);
         self.domain(domain).blocked = false;
     }
 

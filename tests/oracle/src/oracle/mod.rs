@@ -22,6 +22,9 @@ const WORDS: usize = 512;
 /// First slot of a root that is the hypervisor's.
 const RESERVED_SLOT: usize = 256;
 
+/// Who no domain is.
+const NOBODY: DomainId = DomainId(0);
+
 /// A validated page table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Table {
@@ -276,9 +279,15 @@ impl Oracle {
             self.forget_bits(id, port);
         }
         self.domains.remove(&id);
-        for port in self.domains.values_mut().flat_map(|domain| domain.ports.values_mut()) {
-            if matches!(port, Port::Bound(other, _) if *other == id) {
-                *port = Port::Unbound(id);
+        // What others had reserved for it stays theirs, and is for nobody (SHUTDOWN.8).
+        for domain in self.domains.values_mut() {
+            for port in domain.ports.values_mut() {
+                if matches!(port, Port::Bound(other, _) | Port::Unbound(other) if *other == id) {
+                    *port = Port::Unbound(NOBODY);
+                }
+            }
+            for grant in domain.grants.values_mut().filter(|grant| grant.to == id) {
+                grant.to = NOBODY;
             }
         }
         for (_, table) in self.tables.iter_mut().filter(|(frame, _)| self.owners[*frame] == id) {
