@@ -93,10 +93,11 @@ impl Test {
     }
 }
 
-/// The tests of the host: those of the project, those of what processors share, those of this
-/// program, and those of the model checker.
-const HOST: [(&str, &[&str]); 4] = [
+/// The tests of the host: those of the project, which plain `cargo test` runs in less than a
+/// minute; the oracle's, those of what processors share, of this program, and of the checker.
+const HOST: [(&str, &[&str]); 5] = [
     ("tests on the host", &[]),
+    ("the oracle and the corpora", &["--package", "oracle", "--package", "fuzz-harness"]),
     ("tests of what processors share", &["--package", "concurrency"]),
     ("tests of xtask", &["--package", "xtask"]),
     ("tests of the model checker", &["--package", "check"]),
