@@ -2,9 +2,7 @@
 //! the audit of the state and of every cached translation after each step; then both domains
 //! end, wherever they are, and every frame comes back.
 
-mod common;
-
-use common::World;
+use crate::common::World;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::grant_share::Access;
 use hypercall_abi::calls::pt_switch::RootChange;

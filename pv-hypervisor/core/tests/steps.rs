@@ -1,9 +1,7 @@
 //! Invariants that no state can show, because they are about steps: what a refused call leaves,
 //! what a batch comes to, how far one step goes. (Of traps: `traps.rs`.)
 
-mod common;
-
-use common::World;
+use crate::common::World;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::batch::BatchEntry;
 use hypercall_abi::calls::grant_map::MappedGrant;

@@ -1,9 +1,7 @@
 //! Invariants about traps that no state can show: how many frames an entry writes, and what a
 //! process's system call is.
 
-mod common;
-
-use common::World;
+use crate::common::World;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::pt_switch::RootChange;
 use hypercall_abi::calls::pte_update::{Space, Target};
