@@ -72,7 +72,8 @@ impl Observer {
         };
         // A return from a trap that worked has left other registers in the answer's place.
         if trace.call != Number::TrapReturn as u64 {
-            (trace.status, trace.value) = arch::call_result(registers);
+            let (status, value) = registers.result();
+            (trace.status, trace.value) = (status.0, value);
         }
         trace.ticks = arch::now().saturating_sub(trace.ticks);
         let mut buffer = [0; RECORD_BYTES];

@@ -39,6 +39,17 @@ pub trait Registers:
     /// Returns from a call.
     fn set_result(&mut self, status: Status, value: u64);
 
+    /// What a call came back with.
+    fn result(&self) -> (Status, u64);
+
+    /// Number and arguments, as a guest fills them in.
+    #[cfg(any(test, feature = "model"))]
+    fn set_call(&mut self, number: u64, args: &Args);
+
+    /// The program counter, as a test wants it.
+    #[cfg(any(test, feature = "model"))]
+    fn set_pc(&mut self, pc: u64);
+
     /// The program counter.
     fn pc(&self) -> u64;
 
@@ -154,6 +165,21 @@ impl Registers for X86_64Registers {
         self.rdx = value;
     }
 
+    fn result(&self) -> (Status, u64) {
+        (Status(self.rax), self.rdx)
+    }
+
+    #[cfg(any(test, feature = "model"))]
+    fn set_call(&mut self, number: u64, args: &Args) {
+        self.rax = number;
+        [self.rdi, self.rsi, self.rdx, self.r10, self.r8, self.r9] = *args;
+    }
+
+    #[cfg(any(test, feature = "model"))]
+    fn set_pc(&mut self, pc: u64) {
+        self.rip = pc;
+    }
+
     #[inline(always)]
     fn pc(&self) -> u64 {
         self.rip
@@ -228,6 +254,21 @@ impl Registers for Riscv64Registers {
     fn set_result(&mut self, status: Status, value: u64) {
         self.a0 = status.0;
         self.a1 = value;
+    }
+
+    fn result(&self) -> (Status, u64) {
+        (Status(self.a0), self.a1)
+    }
+
+    #[cfg(any(test, feature = "model"))]
+    fn set_call(&mut self, number: u64, args: &Args) {
+        self.a7 = number;
+        [self.a0, self.a1, self.a2, self.a3, self.a4, self.a5] = *args;
+    }
+
+    #[cfg(any(test, feature = "model"))]
+    fn set_pc(&mut self, pc: u64) {
+        self.pc = pc;
     }
 
     #[inline(always)]

@@ -103,10 +103,7 @@ fn watched<C: Call>(
 ) -> Vec<(Mfn, usize)> {
     let arguments = world.p2m(0, 2);
     let slot = world.slots[0];
-    let [a, b, c, d, e, f] = call.encode();
-    let words = world.registers[0].words_mut();
-    (words[16], words[11], words[12], words[13]) = (C::NUMBER as u64, a, b, c);
-    (words[7], words[8], words[9]) = (d, e, f);
+    world.registers[0].set_call(C::NUMBER as u64, &call.encode());
     let machine = &mut world.machine;
     let mut machine =
         Watched { machine, arguments, changing, reads: Cell::new(0), writes: Vec::new() };

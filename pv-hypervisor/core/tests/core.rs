@@ -1,6 +1,26 @@
 //! The tests of the core as one program, which is compiled in a third of the time that one for
 //! each file takes. `lifecycle` counts allocations, and so is a program of its own.
 
+/// Makes a test for each platform of each of these functions.
+macro_rules! for_each_platform {
+    ($($test:ident)*) => {$(
+        mod $test {
+            #[test]
+            fn x86_64() {
+                super::$test::<pv_core::X86_64>();
+            }
+            #[test]
+            fn sv39() {
+                super::$test::<pv_core::Riscv64Sv39>();
+            }
+            #[test]
+            fn sv48() {
+                super::$test::<pv_core::Riscv64Sv48>();
+            }
+        }
+    )*};
+}
+
 mod common;
 
 mod accesses;

@@ -14,9 +14,7 @@ use hypercall_abi::vcpu_page::{
 use hypercall_abi::{AbiVersion, Mfn, Port, Status, VirtAddr};
 use pv_core::domain::Life;
 use pv_core::format::Format;
-use pv_core::{
-    EndReason, Entry, Machine, Outcome, Platform, Registers, Riscv64Sv39, Riscv64Sv48, Trap, X86_64,
-};
+use pv_core::{EndReason, Entry, Machine, Outcome, Platform, Registers, Trap};
 use std::mem::offset_of;
 
 const ENTRY: VirtAddr = VirtAddr(0x1000_0100);
@@ -159,7 +157,7 @@ fn a_call_changes_only_its_result<P: Platform>() {
     world.registers[0] = distinct();
     let (number, args) = (AbiQuery::NUMBER as u64, [0, 11, 12, 13, 14, 15]);
     let mut want = distinct::<P::Registers>();
-    crate::common::set_call(&mut want, number, args);
+    want.set_call(number, &args);
     want.step_over_call();
     want.set_result(Status::SUCCESS, AbiVersion::CURRENT.to_value());
     world.begin(0, number, args);
@@ -181,25 +179,6 @@ fn a_call_that_would_return_out_of_range_ends_the_domain<P: Platform>() {
     assert_eq!(enter(&mut world, Entry::Call), Outcome::Reschedule);
     assert_eq!(reason(&world), EndReason::BadReturnAddress(VirtAddr(end)));
     world.finish();
-}
-
-macro_rules! for_each_platform {
-    ($($test:ident)*) => {$(
-        mod $test {
-            #[test]
-            fn x86_64() {
-                super::$test::<super::X86_64>();
-            }
-            #[test]
-            fn sv39() {
-                super::$test::<super::Riscv64Sv39>();
-            }
-            #[test]
-            fn sv48() {
-                super::$test::<super::Riscv64Sv48>();
-            }
-        }
-    )*};
 }
 
 for_each_platform! {

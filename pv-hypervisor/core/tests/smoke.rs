@@ -11,7 +11,7 @@ use hypercall_abi::start_info::StartInfo;
 use hypercall_abi::{DomainId, Error, GrantRef, Mfn, VirtAddr};
 use pv_core::format::{Format, Permissions};
 use pv_core::model;
-use pv_core::{Machine, Platform, Riscv64Sv39, Riscv64Sv48, X86_64};
+use pv_core::{Machine, Platform, X86_64};
 use std::mem::offset_of;
 
 const RW: Permissions = Permissions { write: true, execute: false };
@@ -114,25 +114,6 @@ fn segments_are_filled_with_zeros<P: Platform>() {
     assert_eq!(world.machine.access(address(0), model::Access::Write(1)), Err(model::Fault));
     assert_eq!(world.machine.read(world.p2m(0, image), 0), 0x03_0201);
     world.finish();
-}
-
-macro_rules! for_each_platform {
-    ($($test:ident)*) => {$(
-        mod $test {
-            #[test]
-            fn x86_64() {
-                super::$test::<super::X86_64>();
-            }
-            #[test]
-            fn sv39() {
-                super::$test::<super::Riscv64Sv39>();
-            }
-            #[test]
-            fn sv48() {
-                super::$test::<super::Riscv64Sv48>();
-            }
-        }
-    )*};
 }
 
 for_each_platform! {

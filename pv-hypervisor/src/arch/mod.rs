@@ -25,7 +25,6 @@
 //! | `prepare_context` | makes a vCPU the one that entries are from |
 //! | `enter_guest` | goes to a vCPU for the first time |
 //! | `decode_trap` | why a guest was left |
-//! | `call_result` | status and value of a call that has been answered |
 //! | `named_registers` | a guest's registers, each with its name |
 //! | `serial_write`, `serial_read` | the serial line |
 //! | `power_off` | the end |
@@ -42,10 +41,10 @@ use x86_64 as current;
 
 pub use current::{
     ARCHITECTURE, BOOT_MAP_END, DIRECT_MAP, FloatingPoint, IMAGE_OFFSET, Platform, ROOT_LEVEL,
-    Registers, call_result, decode_entry, decode_trap, enter_guest, flush_all, flush_page,
-    for_each_device, init_processor, init_timer, instructions, leaf_entry, load_root,
-    named_registers, now, own_root, power_off, prepare_context, serial_read, serial_write,
-    set_alarm, set_own_root, table_entry, take_interrupt, wait_for_interrupt,
+    Registers, decode_entry, decode_trap, enter_guest, flush_all, flush_page, for_each_device,
+    init_processor, init_timer, instructions, leaf_entry, load_root, named_registers, now,
+    own_root, power_off, prepare_context, serial_read, serial_write, set_alarm, set_own_root,
+    table_entry, take_interrupt, wait_for_interrupt,
 };
 
 /// Why a guest was left, other than by a call.

@@ -17,7 +17,7 @@ use loom::sync::{Arc, Mutex};
 use loom::thread;
 use pv_core::format::{Format, Permissions};
 use pv_core::vcpu::RunState;
-use pv_core::{EndReason, Entry, Machine, Next, Outcome, X86_64};
+use pv_core::{EndReason, Entry, Machine, Next, Outcome, Registers as _, X86_64};
 use pv_guest::pending::EventWord;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -242,7 +242,7 @@ fn an_entry_is_replaced_while_it_is_marked() {
         let World { mut state, machine, mut registers, .. } = copy(&base);
         let mut machine = Shared::<X86_64>::new(&words, machine);
         let registers = &mut registers[GRANTER];
-        common::set_call(registers, PteUpdate::NUMBER as u64, update.encode());
+        registers.set_call(PteUpdate::NUMBER as u64, &update.encode());
         let outcome = state.enter(&mut machine, slot, registers, Entry::Call);
         assert_eq!(outcome, Outcome::Return);
         assert_eq!(registers.rax, 0, "the update is made");

@@ -109,19 +109,19 @@ impl<P: Cpu> Host<P> {
         self.turn_to(side);
         self.pass_time();
         let domain = &mut self.domains[side.index()];
-        P::set_call(&mut domain.registers, number, args);
-        P::set_pc(&mut domain.registers, CALL_SITE);
+        domain.registers.set_call(number, args);
+        domain.registers.set_pc(CALL_SITE);
         let outcome = self.enter(side, Entry::Call);
         if !self.settle(side, outcome) {
             return (conformance::caller::GONE, 0);
         }
-        P::result(&self.domains[side.index()].registers)
+        self.domains[side.index()].registers.result()
     }
 
     /// Delivers a trap of the processor to the domain's kernel, which notes what it finds and
     /// returns with `updates` updates.
     pub(crate) fn trap(&mut self, side: Side, trap: Trap, updates: u64) -> Option<Found> {
-        P::set_pc(&mut self.domains[side.index()].registers, CALL_SITE);
+        self.domains[side.index()].registers.set_pc(CALL_SITE);
         let outcome = self.enter(side, Entry::Trap(trap));
         if outcome != Outcome::Return || !self.is_in_trap(side) {
             self.complain(format_args!("{trap:?} was not delivered: {outcome:?}"));
@@ -240,7 +240,7 @@ impl<P: Cpu> Host<P> {
         }
         let call = TrapReturn { count: updates };
         let domain = &mut self.domains[side.index()];
-        P::set_call(&mut domain.registers, TrapReturn::NUMBER as u64, &call.encode());
+        domain.registers.set_call(TrapReturn::NUMBER as u64, &call.encode());
         let mut outcome = self.enter(side, Entry::Call);
         let slot = self.domains[side.index()].slot;
         while outcome == Outcome::Reschedule {

@@ -220,8 +220,8 @@ impl<P: Cpu> World<P> {
     ) -> Result<(Status, u64), Mismatch> {
         let Guest { slot, id, .. } = self.guests[who];
         let registers = self.registers.get_mut(&id).expect("it has registers");
-        P::set_call(registers, number, args);
-        P::set_pc(registers, pc);
+        registers.set_call(number, args);
+        registers.set_pc(pc);
         let words = Words { words: registers.words().to_vec() };
         self.oracle.domains.get_mut(&id).expect("it runs").registers = words;
         let user = self.oracle.domains[&id].user;
@@ -239,7 +239,7 @@ impl<P: Cpu> World<P> {
                 let registers = world.registers.get_mut(&id).expect("it has registers");
                 outcome = world.state.resume(&mut world.machine, slot, registers);
             }
-            told = P::result(&world.registers[&id]);
+            told = world.registers[&id].result();
             let arguments = world.oracle.domains[&id].arguments;
             let given = world.machine.content(arguments).unwrap_or_default().to_vec();
             world.oracle.enter_call(id, told.1, &given);

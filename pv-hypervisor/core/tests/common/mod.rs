@@ -109,14 +109,14 @@ impl<P: Platform> World<P> {
         while self.is_inside(domain) {
             self.step(domain);
         }
-        result(&self.registers[domain])
+        self.registers[domain].result()
     }
 
     /// Begins a raw call: one step of it.
     pub fn begin(&mut self, domain: usize, number: u64, args: [u64; 6]) {
         self.switch_to(domain);
         let registers = &mut self.registers[domain];
-        set_call(registers, number, args);
+        registers.set_call(number, &args);
         let slot = self.slots[domain];
         self.inside[domain] = true;
         let outcome = self.state.enter(&mut self.machine, slot, registers, Entry::Call);
@@ -140,7 +140,7 @@ impl<P: Platform> World<P> {
 
     /// What the last call of a domain came back with.
     pub fn result(&self, domain: usize) -> (Status, u64) {
-        result(&self.registers[domain])
+        self.registers[domain].result()
     }
 
     /// Whether a domain is in the middle of a call.
@@ -164,7 +164,7 @@ impl<P: Platform> World<P> {
 
     /// What the last call of a domain came back with.
     pub fn answer(&self, domain: usize) -> Result<u64, (Error, u64)> {
-        let (status, value) = result(&self.registers[domain]);
+        let (status, value) = self.registers[domain].result();
         match status.decode().expect("a status of the closed set") {
             Ok(()) => Ok(value),
             Err(error) => Err((error, value)),
@@ -237,24 +237,4 @@ impl<P: Platform> World<P> {
         self.audit();
         assert_eq!(self.state.frames.unowned(), self.free_at_start);
     }
-}
-
-/// Fills the registers of a domain that is about to make a call.
-pub fn set_call<R: Registers>(registers: &mut R, number: u64, args: [u64; 6]) {
-    // The words of the two architectures' registers, by their layouts.
-    let x86_64 = R::WORDS == 24;
-    let places = if x86_64 { [11, 12, 13, 7, 8, 9] } else { [9, 10, 11, 12, 13, 14] };
-    let words = registers.words_mut();
-    words[16] = number;
-    for (word, arg) in places.into_iter().zip(args) {
-        words[word] = arg;
-    }
-    if x86_64 {
-        words[21] = 0x202;
-    }
-}
-
-fn result<R: Registers>(registers: &R) -> (Status, u64) {
-    let words = registers.words();
-    if R::WORDS == 24 { (Status(words[16]), words[13]) } else { (Status(words[9]), words[10]) }
 }

@@ -22,7 +22,7 @@ pub use processor::{init_processor, prepare_context};
 pub use pv_core::Riscv64Sv39 as Platform;
 pub use serial::{serial_read, serial_write};
 pub use timer::{init_timer, instructions, now, set_alarm, take_interrupt, wait_for_interrupt};
-pub use trap::{call_result, decode_trap, enter_guest, named_registers};
+pub use trap::{decode_trap, enter_guest, named_registers};
 
 /// The processor that guest images must be for.
 pub const ARCHITECTURE: pv_bundle::Architecture = pv_bundle::Architecture::Riscv64;

@@ -59,11 +59,6 @@ pub unsafe fn enter_guest(context: *mut Context) -> ! {
     unsafe { asm!("j resume", in("a0") context, options(noreturn)) }
 }
 
-/// Status and value of a call that has been answered.
-pub fn call_result(registers: &Registers) -> (u64, u64) {
-    (registers.a0, registers.a1)
-}
-
 /// The registers by name, in the order in which they are shown.
 pub fn named_registers(r: &Registers) -> [(&'static str, u64); 32] {
     [

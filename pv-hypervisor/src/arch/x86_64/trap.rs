@@ -161,11 +161,6 @@ pub unsafe fn enter_guest(context: *mut Context) -> ! {
     }
 }
 
-/// Status and value of a call that has been answered.
-pub fn call_result(registers: &Registers) -> (u64, u64) {
-    (registers.rax, registers.rdx)
-}
-
 /// The registers by name, in the order in which they are shown.
 pub fn named_registers(r: &Registers) -> [(&'static str, u64); 20] {
     [
