@@ -19,6 +19,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "model"))]
 extern crate std;
 
+pub mod fs;
 mod platform;
 
 pub use hypercall_abi::{Pfn, VirtAddr};
