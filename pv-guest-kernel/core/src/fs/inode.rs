@@ -92,6 +92,12 @@ pub(super) struct Inode {
     pub anonymous: bool,
 }
 
+impl Inode {
+    pub fn set_times(&mut self, time: Time) {
+        (self.atime, self.mtime, self.ctime) = (time, time, time);
+    }
+}
+
 /// All inodes by number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inodes(Slab<Inode>);

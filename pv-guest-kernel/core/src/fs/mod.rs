@@ -17,6 +17,7 @@
 
 mod attributes;
 mod content;
+pub mod cpio;
 mod description;
 mod descriptors;
 mod device;
