@@ -1,6 +1,7 @@
 //! Tests of the file system as a whole, and what they need: a [`World`] with pages that know
 //! their owner, and processes made up for `/proc`.
 
+mod against_linux;
 mod archive;
 mod attributes;
 mod descriptors;
