@@ -215,7 +215,8 @@ impl Descriptors {
         }
     }
 
-    /// Where a path of a call with a directory descriptor begins. An absolute path does not ask.
+    /// Where a path of a call with a directory descriptor begins. An absolute path does not ask,
+    /// and an empty one leads nowhere.
     ///
     /// # Errors
     /// `EBADF`; `ENOTDIR` if it is no directory.
@@ -226,7 +227,7 @@ impl Descriptors {
         directory: i32,
         path: &'a [u8],
     ) -> Result<At<'a>, Errno> {
-        if directory == AT_FDCWD || path.starts_with(b"/") {
+        if directory == AT_FDCWD || path.is_empty() || path.starts_with(b"/") {
             return Ok(At { start: working, path });
         }
         let fd = u32::try_from(directory).map_err(|_| Errno::EBADF)?;

@@ -111,6 +111,11 @@ impl Inodes {
     pub fn get(&self, ino: Ino) -> Option<&Inode> {
         self.0.get(ino.0 as usize)
     }
+
+    #[cfg(test)]
+    pub fn iter(&self) -> impl Iterator<Item = (Ino, &Inode)> {
+        self.0.iter().map(|(slot, inode)| (Ino(slot as u32), inode))
+    }
 }
 
 /// An inode that has a name or is held. Anything else is a mistake of the kernel.

@@ -41,6 +41,16 @@ impl Pipe {
         self.capacity - self.length
     }
 
+    #[cfg(test)]
+    pub fn page_count(&self) -> usize {
+        self.pages.len()
+    }
+
+    #[cfg(test)]
+    pub fn promised_pages(&self) -> u32 {
+        if self.capacity == 0 { 0 } else { super::space::pipe_pages(self.capacity) }
+    }
+
     /// Counts one more who has it open.
     pub fn open(&mut self, read: bool, write: bool, space: &mut Space) {
         if self.readers == 0 && self.writers == 0 {
@@ -91,9 +101,8 @@ impl Pipe {
         }
         self.length -= length;
         if self.length == 0 {
-            // One page is kept: the next bytes need not take one again.
+            // The page it ended in is kept: the next bytes need not take one again.
             self.start = 0;
-            self.keep_pages(1, storage);
         }
         Ok(length)
     }
@@ -111,7 +120,6 @@ impl Pipe {
         if self.room() < least {
             return Err(Stuck::Wait);
         }
-        let had = self.pages.len();
         let end = self.start + self.length;
         let wanted = from.len().min(self.room());
         while self.pages.len() * PAGE < end + wanted {
@@ -122,7 +130,7 @@ impl Pipe {
         }
         let length = wanted.min(self.pages.len() * PAGE - end);
         if length < least {
-            self.keep_pages(had, storage);
+            // No page came: one would have been enough for what goes together.
             return Err(Stuck::Errno(Errno::ENOMEM));
         }
         let mut done = 0;
@@ -134,11 +142,5 @@ impl Pipe {
         }
         self.length += length;
         Ok(length)
-    }
-
-    fn keep_pages(&mut self, count: usize, storage: &mut dyn Storage) {
-        while self.pages.len() > count {
-            self.pages.pop_back().into_iter().for_each(|page| storage.give(page));
-        }
     }
 }

@@ -23,10 +23,8 @@ impl FileSystem {
                 },
                 Node::Inode(ino) => {
                     let inode = &self.inodes[ino];
-                    if inode.links == 0 {
-                        return Err(Errno::ENOENT);
-                    }
-                    // The parent of what is no directory is a guess: its own names decide.
+                    // The parent of what is no directory is a guess, and what is removed has a
+                    // parent too: the parent's own names decide.
                     let parent = self.inodes.get(inode.parent).ok_or(Errno::ENOENT)?;
                     let Content::Directory(entries) = &parent.content else {
                         return Err(Errno::ENOENT);

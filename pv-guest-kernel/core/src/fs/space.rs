@@ -145,7 +145,7 @@ impl Space {
 }
 
 /// Pages of a pipe at most: what it holds may begin within a page.
-fn pipe_pages(capacity: usize) -> u32 {
+pub(super) fn pipe_pages(capacity: usize) -> u32 {
     (capacity / PAGE) as u32 + 1
 }
 

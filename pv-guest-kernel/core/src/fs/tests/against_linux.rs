@@ -3,7 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
-use super::*;
+use super::{audit::audit, *};
 use proptest::prelude::*;
 use std::{
     fs as host,
@@ -249,6 +249,7 @@ fn compare(steps: &[Step]) -> Result<(), TestCaseError> {
             show(&ours),
             show(&theirs)
         );
+        audit(&world, &[]);
     }
     world.clean("/");
     world.assert_empty();

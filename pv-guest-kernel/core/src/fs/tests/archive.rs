@@ -87,6 +87,18 @@ fn a_tree_is_unpacked() {
 }
 
 #[test]
+fn the_last_content_of_a_file_counts() {
+    let archive = Archive::default()
+        .linked("a", FILE, &[1; 9000], 9, 3)
+        .linked("b", FILE, b"last", 9, 3)
+        .linked("c", FILE, b"", 9, 3)
+        .end();
+    let mut world = world(&archive.0);
+    assert_eq!(world.content("/a"), Ok(b"last".to_vec()));
+    assert_eq!((world.stat("/c").unwrap().links, world.pages.taken()), (3, 1));
+}
+
+#[test]
 fn archives_can_follow_one_another() {
     let first = Archive::default().add("a", DIRECTORY, b"").linked("f", FILE, b"1", 5, 2).end();
     let second = Archive::default().add("a", 0o040_711, b"").linked("a/g", FILE, b"2", 5, 2).end();

@@ -110,6 +110,7 @@ fn where_a_path_begins() {
     assert_eq!(begins(0, b"x"), world.find("/d"));
     assert_eq!(begins(1, b"x"), Err(Errno::ENOTDIR));
     assert_eq!(begins(1, b"/x"), Ok(root));
+    assert_eq!(begins(1, b""), Ok(root));
     assert_eq!(begins(2, b"x"), Err(Errno::EBADF));
     assert_eq!(begins(-1, b"x"), Err(Errno::EBADF));
 }

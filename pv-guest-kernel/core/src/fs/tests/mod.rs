@@ -4,6 +4,7 @@
 mod against_linux;
 mod archive;
 mod attributes;
+mod audit;
 mod descriptors;
 mod devices;
 mod files;
