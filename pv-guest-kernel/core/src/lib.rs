@@ -20,6 +20,9 @@ extern crate alloc;
 extern crate std;
 
 pub mod fs;
+pub mod memory;
+#[cfg(any(test, feature = "model"))]
+pub mod model;
 mod platform;
 
 pub use hypercall_abi::{Pfn, VirtAddr};
