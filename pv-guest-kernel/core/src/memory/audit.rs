@@ -55,7 +55,7 @@ pub fn audit<P: Platform>(
     same("areas of shared objects", &memory.shared.areas(), &objects)?;
     same("tables", &memory.frames.count(Kind::Table), &tables)?;
     audit_frames(memory, &uses, outside)?;
-    let mut free = 0;
+    let (mut free, mut cached) = (0, 0);
     for (slot, entries, page) in memory.swap.iter() {
         same(&format!("entries of {slot:?}"), &entries, &slots.remove(&slot).unwrap_or(0))?;
         if let Some(page) = page {
@@ -66,7 +66,9 @@ pub fn audit<P: Platform>(
             )?;
         }
         free += u64::from(entries == 0 && page.is_none());
+        cached += u64::from(page.is_some());
     }
+    same("slots in memory", &memory.swap.cached(), &cached)?;
     same("free slots", &memory.swap.free(), &free)
 }
 
@@ -110,6 +112,8 @@ fn audit_space<P: Platform>(
         tables: space.usage.tables,
         peak_mapped: space.usage.peak_mapped,
         peak_resident: space.usage.peak_resident,
+        faults: space.usage.faults,
+        major_faults: space.usage.major_faults,
         ..Usage::default()
     };
     let mut mapped = 0;

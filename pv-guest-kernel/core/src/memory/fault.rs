@@ -50,7 +50,9 @@ impl<P: Platform> AddressSpace<P> {
         address: u64,
         access: Access,
     ) -> Result<(), Fault> {
-        self.serve(parts, address / PAGE as u64, access).map(|_| ())
+        self.serve(parts, address / PAGE as u64, access)?;
+        self.usage.faults += 1;
+        Ok(())
     }
 
     /// Makes a page of the process what the process may reach; which it is.
@@ -70,10 +72,7 @@ impl<P: Platform> AddressSpace<P> {
         }
         match self.pages.get(page).state() {
             State::Present(frame) => self.serve_present(parts, &area, page, frame, access),
-            State::Swapped(slot) => {
-                let frame = self.swap_in(parts, page, slot)?;
-                self.serve_present(parts, &area, page, frame, access)
-            }
+            State::Swapped(slot) => self.swap_in(parts, &area, page, slot, access),
             State::Empty => {
                 self.pages.reserve(page, &mut parts.memory.leaves)?;
                 let served = match area.source {
@@ -294,26 +293,50 @@ impl<P: Platform> AddressSpace<P> {
         Ok(())
     }
 
-    /// Brings a page back into memory. It is not mapped yet.
-    fn swap_in(&mut self, parts: &mut Parts<'_, P>, page: u64, slot: Slot) -> Result<Pfn, Fault> {
+    /// Brings a page back into memory. Who reads it shares it with the slot and with those who
+    /// have it in memory; who writes it gets it to itself at once.
+    ///
+    /// It takes one page, and none when it fails: if it kept one, the one that is reclaimed for
+    /// the next try would be that very page, for ever.
+    fn swap_in(
+        &mut self,
+        parts: &mut Parts<'_, P>,
+        area: &Area,
+        page: u64,
+        slot: Slot,
+        access: Access,
+    ) -> Result<Pfn, Fault> {
+        let write = access == Access::Write;
         let memory = &mut *parts.memory;
-        let frame = match memory.swap.page_of(slot) {
-            Some(frame) => {
-                memory.frames.share(frame)?;
-                frame
+        let there = memory.swap.page_of(slot);
+        let frame = match there {
+            Some(there) if !write => {
+                memory.frames.share(there)?;
+                there
             }
+            _ => memory.frames.take(Kind::Anonymous)?,
+        };
+        match there {
+            Some(there) if write => parts.platform.copy(there, frame),
+            Some(_) => (),
             None => {
-                let frame = memory.frames.take(Kind::Anonymous)?;
                 let total = memory.frames.total();
-                if memory.swap.load(parts.platform, slot, frame, total).is_err() {
+                if memory.swap.read(parts.platform, slot, frame, total).is_err() {
                     memory.frames.give(frame);
                     return Err(Fault::Bus);
                 }
-                frame
+                self.usage.major_faults += 1;
             }
-        };
-        memory.swap.release(slot);
-        self.pages.set(page, Entry::hidden(frame));
+        }
+        if let Err(NoPage) = self.install(parts, area, page, frame, write) {
+            parts.memory.give(frame);
+            return Err(Fault::NoMemory);
+        }
+        let swap = &mut parts.memory.swap;
+        if there.is_none() && !write {
+            swap.attach(slot, frame);
+        }
+        swap.release(slot);
         self.usage.swapped -= 1;
         self.usage.add(Kind::Anonymous);
         Ok(frame)

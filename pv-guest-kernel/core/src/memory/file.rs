@@ -39,7 +39,7 @@ pub trait FilePages<P: Platform> {
     fn keep(&mut self, file: FileId);
 
     /// An area less maps it. The file goes when nothing else keeps it.
-    fn release(&mut self, frames: &mut Frames, file: FileId);
+    fn release(&mut self, platform: &mut P, frames: &mut Frames, file: FileId);
 }
 
 /// No file system: no file has a page.
@@ -53,5 +53,5 @@ impl<P: Platform> FilePages<P> for NoFiles {
 
     fn keep(&mut self, _: FileId) {}
 
-    fn release(&mut self, _: &mut Frames, _: FileId) {}
+    fn release(&mut self, _: &mut P, _: &mut Frames, _: FileId) {}
 }

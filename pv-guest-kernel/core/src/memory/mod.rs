@@ -205,7 +205,7 @@ impl<P: Platform> Parts<'_, P> {
             (Source::Anonymous, _) => (),
             (Source::File { file, .. }, Held::More) => self.files.keep(file),
             (Source::File { file, .. }, Held::Less) => {
-                self.files.release(&mut memory.frames, file);
+                self.files.release(self.platform, &mut memory.frames, file);
             }
             (Source::Shared { object, .. }, Held::More) => memory.shared.keep(object),
             (Source::Shared { object, .. }, Held::Less) => {

@@ -111,13 +111,18 @@ impl Leaves {
         Leaves { spare: Vec::with_capacity(SPARE), used: 0, limit }
     }
 
+    /// Whether there are as many as there may be.
+    pub(super) fn are_out(&self) -> bool {
+        self.used >= self.limit
+    }
+
     /// Bytes of the heap that they take.
     pub(super) fn bytes(&self) -> u64 {
         ((self.used + self.spare.len()) * size_of::<Leaf>()) as u64
     }
 
     fn take(&mut self) -> Result<Box<Leaf>, NoPage> {
-        if self.used >= self.limit {
+        if self.are_out() {
             return Err(NoPage);
         }
         self.used += 1;
@@ -247,9 +252,14 @@ impl PageMap {
     #[cfg(any(test, feature = "model"))]
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, Entry)> {
         self.leaves.iter().flat_map(|(number, leaf)| {
-            let set = move |at: &usize| leaf.set[at / 64] >> (at % 64) & 1 == 1;
             let base = number * LEAF as u64;
-            (0..LEAF).filter(set).map(move |at| (base + at as u64, Entry(leaf.entries[at])))
+            leaf.set.iter().enumerate().filter(|(_, set)| **set != 0).flat_map(
+                move |(word, set)| {
+                    let bits = (0..64).filter(move |bit| set >> bit & 1 == 1);
+                    bits.map(move |bit| word * 64 + bit)
+                        .map(move |at| (base + at as u64, Entry(leaf.entries[at])))
+                },
+            )
         })
     }
 

@@ -20,7 +20,9 @@ const CHUNK: usize = 128;
 /// Frees pages until `wanted` of them are free, or none of these address spaces, which are all
 /// there are and in the order of their names, has another that can go. How many were freed.
 ///
-/// It ends: a page that was used gets one second chance, and not another.
+/// It ends: a page that was used gets one second chance, and not another. It frees none when it
+/// is not pages that are short, but [leaves](super::Settings::leaves): then only the end of a
+/// process helps.
 pub fn reclaim<P: Platform>(
     platform: &mut P,
     memory: &mut Memory<P>,
@@ -28,6 +30,9 @@ pub fn reclaim<P: Platform>(
     wanted: u64,
 ) -> u64 {
     let mut freed = 0;
+    if memory.leaves.are_out() {
+        return 0;
+    }
     memory.swap.make_room();
     let count = spaces.len();
     let first = spaces.iter().position(|space| space.id >= memory.clock).unwrap_or(0);

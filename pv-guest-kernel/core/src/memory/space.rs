@@ -61,7 +61,7 @@ pub enum SpaceError {
     NotAllowed,
 }
 
-/// Figures of an address space, in pages.
+/// Figures of an address space, in pages where nothing else is said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Usage {
     /// All areas (`VmSize`).
@@ -80,6 +80,10 @@ pub struct Usage {
     pub swapped: u64,
     /// Page tables (`VmPTE`).
     pub tables: u64,
+    /// Faults that were served (`minflt` and `majflt`), in number.
+    pub faults: u64,
+    /// Those of them that read a page back (`majflt`), in number.
+    pub major_faults: u64,
 }
 
 impl Usage {

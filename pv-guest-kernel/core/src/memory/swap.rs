@@ -45,6 +45,7 @@ pub struct Swap<P: Platform> {
     /// Head of the free slots: number + 1, or 0. The others follow by `Record::page`.
     first_free: u32,
     free: u64,
+    cached: u64,
     left: u32,
     counts: SwapCounts,
 }
@@ -62,6 +63,7 @@ impl<P: Platform> Swap<P> {
             slot_of: if slots > 0 { alloc::vec![0; span as usize] } else { Vec::new() },
             first_free: u32::from(slots > 0),
             free: slots.into(),
+            cached: 0,
             left: 0,
             counts: SwapCounts::default(),
             backing,
@@ -78,10 +80,9 @@ impl<P: Platform> Swap<P> {
         self.free
     }
 
-    /// Slots whose content is in memory too and that no entry refers to: as good as free.
+    /// Slots whose content is in memory too.
     pub fn cached(&self) -> u64 {
-        let cached = |slot: &&u32| **slot != 0 && self.records[**slot as usize - 1].entries == 0;
-        self.slot_of.iter().filter(cached).count() as u64
+        self.cached
     }
 
     /// What has been done.
@@ -119,6 +120,7 @@ impl<P: Platform> Swap<P> {
     pub(super) fn forget(&mut self, page: Pfn) {
         if let Some(slot) = self.slot_of(page) {
             self.slot_of[page.0 as usize] = 0;
+            self.cached -= 1;
             let record = &mut self.records[slot.0 as usize];
             record.page = 0;
             record.left = self.left;
@@ -155,20 +157,18 @@ impl<P: Platform> Swap<P> {
         let slot = Slot(self.first_free.checked_sub(1).ok_or(BackingError)?);
         self.backing.as_mut().ok_or(BackingError)?.write(platform, slot, page)?;
         self.counts.written += 1;
-        let record = &mut self.records[slot.0 as usize];
-        self.first_free = record.page;
+        self.first_free = self.records[slot.0 as usize].page;
         self.free -= 1;
-        *record = Record { entries: 0, page: page.0 as u32 + 1, left: 0 };
-        self.slot_of[page.0 as usize] = slot.0 + 1;
+        self.attach(slot, page);
         Ok(slot)
     }
 
-    /// Fills a page, which is writable nowhere, with the content of a slot, to which an entry
-    /// refers. From now on the slot is that page's.
+    /// Fills a page with the content of a slot, to which an entry refers. Memory has `memory`
+    /// pages.
     ///
     /// # Errors
-    /// [`BackingError`], and it is not.
-    pub(super) fn load(
+    /// [`BackingError`].
+    pub(super) fn read(
         &mut self,
         platform: &mut P,
         slot: Slot,
@@ -177,13 +177,16 @@ impl<P: Platform> Swap<P> {
     ) -> Result<(), BackingError> {
         self.backing.as_mut().ok_or(BackingError)?.read(platform, slot, page)?;
         self.counts.read += 1;
-        let record = &mut self.records[slot.0 as usize];
-        record.page = page.0 as u32 + 1;
-        if u64::from(self.left.wrapping_sub(record.left)) <= memory {
-            self.counts.refaults += 1;
-        }
-        self.slot_of[page.0 as usize] = slot.0 + 1;
+        let since = self.left.wrapping_sub(self.records[slot.0 as usize].left);
+        self.counts.refaults += u64::from(u64::from(since) <= memory);
         Ok(())
+    }
+
+    /// A page with the content of a slot has that slot from now on. It is writable nowhere.
+    pub(super) fn attach(&mut self, slot: Slot, page: Pfn) {
+        self.records[slot.0 as usize].page = page.0 as u32 + 1;
+        self.slot_of[page.0 as usize] = slot.0 + 1;
+        self.cached += 1;
     }
 
     /// A page leaves memory; for the statistics.
@@ -209,12 +212,14 @@ impl<P: Platform> Swap<P> {
     /// Entries that refer to each slot, and the page in memory with its content.
     #[cfg(any(test, feature = "model"))]
     pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, u32, Option<Pfn>)> {
-        let slots = (0..self.records.len() as u32).map(Slot);
-        slots.map(|slot| {
-            let has = |at: &usize| self.slot_of[*at] == slot.0 + 1;
-            let page = (0..self.slot_of.len()).find(has).map(|page| Pfn(page as u64));
-            (slot, self.records[slot.0 as usize].entries, page)
-        })
+        let mut pages = alloc::vec![None; self.records.len() + 1];
+        for (page, slot) in self.slot_of.iter().enumerate() {
+            pages[*slot as usize] = Some(Pfn(page as u64));
+        }
+        self.records
+            .iter()
+            .enumerate()
+            .map(move |(slot, record)| (Slot(slot as u32), record.entries, pages[slot + 1]))
     }
 
     fn free_unused(&mut self, slot: Slot) {
