@@ -9,13 +9,13 @@ use crate::{Pfn, Platform, Protection, VirtAddr};
 use alloc::{collections::BTreeMap, format, string::String};
 
 /// What an [`audit`] cannot know by itself.
-pub struct Outside<'a, P: Platform> {
+pub trait Outside<P: Platform> {
     /// Uses of a page that are no mapping: by a file, by the kernel.
-    pub uses: &'a dyn Fn(Pfn) -> u32,
+    fn uses(&self, page: Pfn) -> u32;
     /// What the machine's tables say of a page.
-    pub entry: &'a dyn Fn(&P::Space, VirtAddr) -> Option<(Pfn, Protection)>,
+    fn entry(&self, space: &P::Space, page: VirtAddr) -> Option<(Pfn, Protection)>;
     /// How many pages the machine's tables map.
-    pub entries: &'a dyn Fn(&P::Space) -> usize,
+    fn entries(&self, space: &P::Space) -> usize;
 }
 
 /// Checks memory against all address spaces that there are.
@@ -25,7 +25,7 @@ pub struct Outside<'a, P: Platform> {
 pub fn audit<P: Platform>(
     memory: &Memory<P>,
     spaces: &[&AddressSpace<P>],
-    outside: &Outside<'_, P>,
+    outside: &dyn Outside<P>,
 ) -> Result<(), String> {
     let mut uses: BTreeMap<Pfn, u32> = BTreeMap::from([(memory.zero, 1)]);
     let mut slots = BTreeMap::new();
@@ -75,7 +75,7 @@ pub fn audit<P: Platform>(
 fn audit_frames<P: Platform>(
     memory: &Memory<P>,
     uses: &BTreeMap<Pfn, u32>,
-    outside: &Outside<'_, P>,
+    outside: &dyn Outside<P>,
 ) -> Result<(), String> {
     let frames = &memory.frames;
     let mut counts: BTreeMap<u8, u64> = BTreeMap::new();
@@ -83,7 +83,7 @@ fn audit_frames<P: Platform>(
         let kind = frames.kind(page);
         *counts.entry(kind as u8).or_default() += 1;
         if kind != Kind::Table {
-            let expected = uses.get(&page).copied().unwrap_or(0) + (outside.uses)(page);
+            let expected = uses.get(&page).copied().unwrap_or(0) + outside.uses(page);
             same(&format!("uses of {kind:?} {page:?}"), &frames.uses(page), &expected)?;
         }
     }
@@ -106,7 +106,7 @@ fn audit_frames<P: Platform>(
 fn audit_space<P: Platform>(
     memory: &Memory<P>,
     space: &AddressSpace<P>,
-    outside: &Outside<'_, P>,
+    outside: &dyn Outside<P>,
 ) -> Result<(), String> {
     let mut usage = Usage {
         tables: space.usage.tables,
@@ -132,11 +132,11 @@ fn audit_space<P: Platform>(
         let expected = entry
             .reachable(false)
             .map(|frame| (frame, area.rights.protection(entry.is_writable())));
-        let found = (outside.entry)(&space.tables, address_of(page));
+        let found = outside.entry(&space.tables, address_of(page));
         same(&format!("the machine's entry of page {page:#x}"), &found, &expected)?;
         mapped += usize::from(expected.is_some());
     }
-    same("pages that the machine maps", &(outside.entries)(&space.tables), &mapped)?;
+    same("pages that the machine maps", &outside.entries(&space.tables), &mapped)?;
     same("usage", &space.usage, &usage)?;
     let pages = space.areas.list().iter().map(|area| area.pages.len()).sum();
     same("pages of areas", &space.areas.total(), &pages)

@@ -18,8 +18,9 @@
 //!
 //! Calls take [`Parts`]: the platform, this module's [`Memory`], and the file system as
 //! [`FilePages`]. None of them reclaims on its own: they fail with [`Fault::NoMemory`] or
-//! [`SpaceError::NoPage`], and the caller, who has all address spaces, calls [`reclaim`] and
-//! then tries again, or ends the process that [`oom::choose`] says.
+//! [`NoPage`], having taken nothing; and the caller, who has all address spaces, calls
+//! [`reclaim`] and then tries again, or ends the process that [`oom::choose`] says when none
+//! came free. It does well to reclaim [`Frames::shortfall`] pages before that, too.
 
 mod area;
 mod areas;

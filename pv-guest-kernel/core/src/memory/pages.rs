@@ -98,6 +98,7 @@ pub(super) struct Leaf {
 #[derive(Debug)]
 pub(super) struct Leaves {
     /// Empty ones for the next who needs one, so that a short life costs no zeroing.
+    #[expect(clippy::vec_box, reason = "leaves go from one map to another, and are large")]
     spare: Vec<Box<Leaf>>,
     used: usize,
     limit: usize,

@@ -201,17 +201,19 @@ impl<'a, P: Platform> UserMemory<'a, P> {
     pub fn strings(&mut self, address: u64, limit: usize) -> Result<Vec<Vec<u8>>, StringError> {
         let mut strings = Vec::new();
         let mut left = limit;
-        while address != 0 {
+        if address == 0 {
+            return Ok(strings);
+        }
+        loop {
             let at = self.read_u64(forward(address, strings.len() as u64 * 8)?)?;
             if at == 0 {
-                break;
+                return Ok(strings);
             }
             left = left.checked_sub(8).ok_or(StringError::TooLong)?;
             let string = self.string(at, left)?;
             left -= string.len() + 1;
             strings.push(string);
         }
-        Ok(strings)
     }
 
     /// Goes over memory page by page: platform, page, offset in it, bytes done, bytes now.

@@ -1,7 +1,7 @@
 //! Page tables of the model: three levels, of which each table is a page that was taken.
 
 use crate::{Access, Change, NoPage, PAGE, Pfn, Protection, Used, VirtAddr};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, btree_map::Entry};
 
 /// An address space of the model.
 #[derive(PartialEq, Eq, Debug)]
@@ -10,7 +10,7 @@ pub struct ModelSpace {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct Mapped {
     page: Pfn,
     protection: Protection,
     used: Used,
@@ -22,7 +22,7 @@ pub(super) struct Tables {
     root: Pfn,
     /// Below the root: by level and by the part of the address that they are for.
     tables: BTreeMap<(u32, u64), Pfn>,
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, Mapped>,
 }
 
 /// Bits of a page's number that one table decodes.
@@ -63,11 +63,11 @@ impl Tables {
         };
         for level in [2, 1] {
             let key = (level, number >> (level * TABLE_BITS));
-            if !self.tables.contains_key(&key) {
-                self.tables.insert(key, take().ok_or(NoPage)?);
+            if let Entry::Vacant(place) = self.tables.entry(key) {
+                place.insert(take().ok_or(NoPage)?);
             }
         }
-        let entry = Entry { page, protection, used: Used::default() };
+        let entry = Mapped { page, protection, used: Used::default() };
         Ok(self.entries.insert(number, entry).map(|entry| entry.page))
     }
 

@@ -153,7 +153,7 @@ impl Run {
             0 | 1 => Mapping::Private,
             2 => Mapping::Shared,
             3 => file(0, false, false),
-            4 => file(0, true, index % 2 == 0),
+            4 => file(0, true, index.is_multiple_of(2)),
             _ => file(1, true, true),
         };
         let writable = !matches!(mapping, Mapping::File { shared: true, writable: false, .. });
@@ -270,7 +270,7 @@ impl Run {
         for (index, found) in bytes[..done].iter().enumerate() {
             let at = address + index as u64;
             // Once for each page, as it is slow.
-            if index == 0 || at % PAGE_BYTES == 0 {
+            if index == 0 || at.is_multiple_of(PAGE_BYTES) {
                 assert_eq!(self.contents.touch(who, at, access), Ok(()));
             }
             match byte {

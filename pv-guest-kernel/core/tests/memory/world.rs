@@ -1,13 +1,13 @@
 //! A kernel that is nothing but memory: [`World`].
 
 use kernel_core::{
-    Access, PAGE, Pfn, Platform,
+    Access, PAGE, Pfn, Platform, Protection, VirtAddr,
     memory::{
         AddressSpace, Backing, BackingError, Fault, FileId, FilePage, FilePages, Frames, Kind,
         Layout, Limits, Mapping, Memory, MemoryBacking, Outside, Pages, Parts, Place, Rights,
         Settings, Slot, SpaceError, Watermarks, audit, reclaim,
     },
-    model::Model,
+    model::{Model, ModelSpace},
 };
 use std::collections::BTreeMap;
 
@@ -246,8 +246,8 @@ impl World {
         self.entry(who, address).map(|(page, _)| page)
     }
 
-    pub fn entry(&mut self, who: usize, address: u64) -> Option<(Pfn, kernel_core::Protection)> {
-        let page = kernel_core::VirtAddr(address / PAGE_BYTES * PAGE_BYTES);
+    pub fn entry(&mut self, who: usize, address: u64) -> Option<(Pfn, Protection)> {
+        let page = VirtAddr(address / PAGE_BYTES * PAGE_BYTES);
         let space = self.spaces[who].tables();
         self.platform.entry(space, page)
     }
@@ -274,19 +274,7 @@ impl World {
     /// Checks all that must hold at any time.
     pub fn audit(&self) {
         let spaces: Vec<_> = self.spaces.iter().collect();
-        let uses = |page: Pfn| {
-            let of_file = |file: &TestFile| file.pages.contains(&Some(page));
-            let is_slot = self.memory.frames.kind(page) == Kind::Kernel;
-            let files = self.files.files.values().filter(|file| of_file(file)).count() as u32;
-            // Of the kernel's pages, the audit knows the page of zeros; the others are slots.
-            files + u32::from(is_slot && !self.is_zero_page(page))
-        };
-        let outside = Outside {
-            uses: &uses,
-            entry: &|space, page| self.platform.entry(space, page),
-            entries: &|space| self.platform.entries(space),
-        };
-        if let Err(what) = audit(&self.memory, &spaces, &outside) {
+        if let Err(what) = audit(&self.memory, &spaces, self) {
             panic!("{what}");
         }
         for (number, file) in &self.files.files {
@@ -321,6 +309,24 @@ impl World {
         assert_eq!(info.free, self.free, "pages that came back");
         assert_eq!((info.swap_free, info.leaves), (self.slots, 0));
         assert_eq!((info.tables, info.anonymous, info.shared, info.cached), (0, 0, 0, 0));
+    }
+}
+
+impl Outside<Model> for World {
+    /// Of the kernel's pages, the audit knows the page of zeros; the others are slots.
+    fn uses(&self, page: Pfn) -> u32 {
+        let of_file = |file: &&TestFile| file.pages.contains(&Some(page));
+        let is_kernel = self.memory.frames.kind(page) == Kind::Kernel;
+        let files = self.files.files.values().filter(of_file).count() as u32;
+        files + u32::from(is_kernel && !self.is_zero_page(page))
+    }
+
+    fn entry(&self, space: &ModelSpace, page: VirtAddr) -> Option<(Pfn, Protection)> {
+        self.platform.entry(space, page)
+    }
+
+    fn entries(&self, space: &ModelSpace) -> usize {
+        self.platform.entries(space)
     }
 }
 
