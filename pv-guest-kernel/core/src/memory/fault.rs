@@ -103,7 +103,7 @@ impl<P: Platform> AddressSpace<P> {
             self.install(parts, area, page, frame, writable)?;
             return Ok(frame);
         }
-        if is_exclusive(&memory.frames, &memory.swap, frame) {
+        if is_exclusive(&memory.frames, frame) {
             memory.swap.forget(frame);
             self.install(parts, area, page, frame, true)?;
             return Ok(frame);

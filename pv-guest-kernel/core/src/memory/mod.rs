@@ -5,8 +5,8 @@
 //!
 //! [`Frames`] counts the uses of every page. An address space has one use of each page that it
 //! has present; a file has one of each page of its content; so mapping a file maps those very
-//! pages. A private page with one use, and nothing in the swap area that refers to it, is
-//! written in place; any other is copied first. That rule is all of copy on write.
+//! pages. A private page with one use is written in place; any other is copied first. That rule
+//! is all of copy on write.
 //!
 //! # Order of giving back
 //!
@@ -172,15 +172,15 @@ impl<P: Platform> Memory<P> {
 /// Whether a page of a private area is its only user's to write. If it has a slot, it must lose
 /// that first.
 #[inline]
-fn is_exclusive<P: Platform>(frames: &Frames, swap: &Swap<P>, page: Pfn) -> bool {
-    frames.uses(page) == 1 && frames.kind(page) == Kind::Anonymous && !swap.is_shared(page)
+fn is_exclusive(frames: &Frames, page: Pfn) -> bool {
+    frames.uses(page) == 1 && frames.kind(page) == Kind::Anonymous
 }
 
 /// Whether a page in an area can be mapped writable at once.
 #[inline]
 fn may_write<P: Platform>(frames: &Frames, swap: &Swap<P>, area: &Area, page: Pfn) -> bool {
     area.rights.contains(Rights::WRITE)
-        && (area.shared || is_exclusive(frames, swap, page) && !swap.has(page))
+        && (area.shared || is_exclusive(frames, page) && !swap.has(page))
 }
 
 /// The parts of the kernel that an address space works with.

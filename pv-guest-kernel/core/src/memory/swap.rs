@@ -3,9 +3,8 @@
 //! A slot has one use for each entry of an address space that says "swapped, there", and it may
 //! have a page in memory with the same content. One rule keeps the two the same without
 //! looking at dirty bits: **a page that has a slot is writable nowhere.** Who writes it takes
-//! the slot from it first ([`Swap::forget`]), or copies the page when entries still refer to
-//! the slot ([`Swap::is_shared`]). So a page with a slot is clean, and is dropped without
-//! writing.
+//! the slot from it first ([`Swap::forget`]); entries that refer to the slot keep it, with what
+//! it holds. So a page with a slot is clean, and is dropped without writing.
 
 use super::{Backing, BackingError, Slot};
 use crate::{Pfn, Platform};
@@ -103,13 +102,6 @@ impl<P: Platform> Swap<P> {
         self.slot_of(page).is_some()
     }
 
-    /// Whether an entry refers to the slot of a page in memory: who writes the page would
-    /// change what that one sees.
-    #[inline]
-    pub(super) fn is_shared(&self, page: Pfn) -> bool {
-        self.slot_of(page).is_some_and(|slot| self.records[slot.0 as usize].entries > 0)
-    }
-
     /// The page in memory with the content of a slot.
     pub(super) fn page_of(&self, slot: Slot) -> Option<Pfn> {
         self.records[slot.0 as usize].page.checked_sub(1).map(|page| Pfn(page.into()))
@@ -203,7 +195,8 @@ impl<P: Platform> Swap<P> {
         }
         for page in 0..self.slot_of.len() {
             let page = Pfn(page as u64);
-            if self.has(page) && !self.is_shared(page) {
+            let unused = |slot: Slot| self.records[slot.0 as usize].entries == 0;
+            if self.slot_of(page).is_some_and(unused) {
                 self.forget(page);
             }
         }

@@ -60,6 +60,21 @@ fn what_was_not_written_since_is_dropped_without_writing() {
 }
 
 #[test]
+fn rights_that_come_back_do_not_make_a_clean_page_writable() {
+    let mut world = World::new(64, 32);
+    let address = filled(&mut world, 0, 1);
+    world.reclaim(1);
+    world.load(0, address).unwrap();
+    world.protect(0, address, 1, Rights::READ).unwrap();
+    world.protect(0, address, 1, RW).unwrap();
+    world.audit();
+    world.store(0, address, 9).unwrap();
+    assert_eq!(world.reclaim(1), 1);
+    assert_eq!(world.load(0, address), Ok(9));
+    world.finish();
+}
+
+#[test]
 fn pages_of_zeros_need_no_slot() {
     let mut world = World::new(64, 32);
     let address = world.private(0, 5);
@@ -144,14 +159,17 @@ fn a_slot_is_shared_by_those_who_shared_the_page() {
 }
 
 #[test]
-fn who_writes_a_page_that_is_swapped_for_another_copies_it() {
+fn what_one_writes_is_not_what_is_swapped_for_another() {
     let mut world = World::new(64, 32);
     let address = filled(&mut world, 0, 1);
     let child = world.fork(0);
     world.reclaim(1);
-    // The parent has the page alone in memory, and the child's entry names the slot.
+    // The parent has the page alone in memory, and the child's entry names the slot: the page
+    // is the parent's, and the slot the child's.
     world.load(0, address).unwrap();
+    let page = world.page_at(0, address);
     world.store(0, address, 9).unwrap();
+    assert_eq!(world.page_at(0, address), page);
     world.audit();
     assert_eq!(world.load(child, address), Ok(1));
     assert_eq!(world.load(0, address), Ok(9));
