@@ -155,7 +155,10 @@ pub trait Platform {
     fn drop_space(&mut self, space: Self::Space, give: &mut dyn FnMut(Pfn));
     /// Changes pages of an address space, in order, by the next [`run`](Self::run) or
     /// [`flush`](Self::flush) at the latest. No stale translation of what was taken away is left
-    /// by then.
+    /// by then. To take a mapping away, or to change one that there is, needs no table.
+    ///
+    /// A page that a change took away may come back through `take` before that change was made:
+    /// who must, makes it first.
     ///
     /// # Errors
     /// [`NoPage`], when `take` gave none for a table; changes before that took effect, and how

@@ -3,7 +3,7 @@
 use super::{
     AddressSpace, Area, Kind, Memory, Source, Usage,
     area::address_of,
-    pages::{Entry, State},
+    entry::{Entry, State},
 };
 use crate::{Pfn, Platform, Protection, VirtAddr};
 use alloc::{collections::BTreeMap, format, string::String};
@@ -137,6 +137,7 @@ fn audit_space<P: Platform>(
         mapped += usize::from(expected.is_some());
     }
     same("pages that the machine maps", &outside.entries(&space.tables), &mapped)?;
+    same("leaves with nothing in them", &space.pages.leaves().1, &0)?;
     same("usage", &space.usage, &usage)?;
     let pages = space.areas.list().iter().map(|area| area.pages.len()).sum();
     same("pages of areas", &space.areas.total(), &pages)

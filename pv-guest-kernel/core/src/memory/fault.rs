@@ -13,8 +13,8 @@
 use super::{
     AddressSpace, Area, FilePage, Kind, Pages, Parts, Slot, Source,
     area::address_of,
+    entry::{Entry, State},
     is_exclusive, may_write,
-    pages::{Entry, State},
     space::take_table,
 };
 use crate::{Access, Change, NoPage, PAGE, Pfn, Platform};

@@ -4,8 +4,8 @@
 use super::{
     AddressSpace, Area, BATCH, FileId, Pages, Parts, Rights, Source, SpaceError,
     area::address_of,
+    entry::{Entry, State},
     may_write,
-    pages::{Entry, State},
 };
 use crate::{Change, PAGE, Platform};
 use core::ops::ControlFlow;

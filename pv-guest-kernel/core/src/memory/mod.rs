@@ -27,11 +27,13 @@ mod areas;
 #[cfg(any(test, feature = "model"))]
 mod audit;
 mod backing;
+mod entry;
 mod fault;
 mod file;
 mod fork;
 mod frames;
 mod info;
+mod leaf;
 mod mapping;
 pub mod oom;
 mod pages;
@@ -46,12 +48,12 @@ pub use audit::{Outside, audit};
 
 pub use area::{Area, FileId, Pages, Rights, SharedId, Source};
 pub use backing::{Backing, BackingError, MemoryBacking};
+pub use entry::Slot;
 pub use fault::Fault;
 pub use file::{FilePage, FilePages, NoFiles};
 pub use frames::{Frames, Kind, MAX_PAGES, Watermarks};
 pub use info::MemoryInfo;
 pub use mapping::{Mapping, Place};
-pub use pages::Slot;
 pub use reclaim::reclaim;
 pub use space::{AddressSpace, Layout, Limits, SpaceError, SpaceId, Usage};
 pub use swap::{Swap, SwapCounts};
@@ -60,7 +62,7 @@ pub use user::{StringError, UserMemory};
 use crate::{Change, NoPage, Pfn, Platform};
 use alloc::{boxed::Box, vec::Vec};
 use areas::Held;
-use pages::Leaves;
+use leaf::Leaves;
 use shared::SharedObjects;
 
 /// Changes that are handed to the platform at once at most.

@@ -38,6 +38,8 @@ pub enum Short {
     SwapFull,
     /// No page is free, and those that are in use cannot be swapped.
     Unswappable,
+    /// The kernel has no heap for more maps of memory.
+    Leaves,
 }
 
 /// That a process was ended for its memory: who, why, and how much; its text is one line.
@@ -57,6 +59,7 @@ impl Ended {
     /// The record of ending a process now.
     pub fn new<P: Platform>(memory: &Memory<P>, who: Candidate) -> Ended {
         let why = match (memory.swap.total(), memory.swap.free()) {
+            _ if memory.leaves.are_out() => Short::Leaves,
             (0, _) => Short::NoSwap,
             (_, 0) => Short::SwapFull,
             _ => Short::Unswappable,
@@ -72,6 +75,7 @@ impl fmt::Display for Ended {
         let why = match self.why {
             Short::NoSwap => "there is no swap area",
             Short::SwapFull => "the swap area is full",
+            Short::Leaves => "the kernel's maps of memory take all that they may",
             Short::Unswappable => "nothing that is left can be swapped",
         };
         write!(

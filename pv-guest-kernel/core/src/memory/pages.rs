@@ -4,146 +4,13 @@
 //! Entries lie in leaves of 512 (2 MiB of addresses); the leaves are few, and sorted. A leaf
 //! knows which of its entries are set, so that to walk it costs what is in it.
 
-use crate::{NoPage, Pfn};
+use super::{
+    entry::Entry,
+    leaf::{LEAF, Leaf, Leaves},
+};
+use crate::NoPage;
 use alloc::{boxed::Box, vec::Vec};
 use core::ops::{ControlFlow, Range};
-
-/// Entries of a leaf.
-const LEAF: usize = 512;
-
-/// A place in the swap area.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Slot(pub u32);
-
-/// What there is at one page.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Entry(u32);
-
-const PRESENT: u32 = 1 << 31;
-const SWAPPED: u32 = 1 << 30;
-const MAPPED: u32 = 1 << 29;
-const WRITABLE: u32 = 1 << 28;
-const NUMBER: u32 = WRITABLE - 1;
-
-/// What an entry says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum State {
-    /// Nothing yet.
-    Empty,
-    /// A page is in memory.
-    Present(Pfn),
-    /// It is in the swap area.
-    Swapped(Slot),
-}
-
-impl Entry {
-    pub(super) const EMPTY: Entry = Entry(0);
-
-    /// A page that is in memory and that no table of the machine maps.
-    pub(super) fn hidden(page: Pfn) -> Entry {
-        Entry(PRESENT | page.0 as u32)
-    }
-
-    /// A page that the machine's tables map.
-    #[inline]
-    pub(super) fn mapped(page: Pfn, writable: bool) -> Entry {
-        Entry(PRESENT | MAPPED | if writable { WRITABLE } else { 0 } | page.0 as u32)
-    }
-
-    pub(super) fn swapped(slot: Slot) -> Entry {
-        Entry(SWAPPED | slot.0)
-    }
-
-    #[inline]
-    pub(super) fn state(self) -> State {
-        if self.0 & PRESENT != 0 {
-            State::Present(Pfn((self.0 & NUMBER).into()))
-        } else if self.0 & SWAPPED != 0 {
-            State::Swapped(Slot(self.0 & NUMBER))
-        } else {
-            State::Empty
-        }
-    }
-
-    /// The machine's tables map it.
-    #[inline]
-    pub(super) fn is_mapped(self) -> bool {
-        self.0 & MAPPED != 0
-    }
-
-    /// The machine's tables let the process write it.
-    #[inline]
-    pub(super) fn is_writable(self) -> bool {
-        self.0 & WRITABLE != 0
-    }
-
-    /// The page that the process itself could read (or write) now without a fault.
-    #[inline]
-    pub(super) fn reachable(self, write: bool) -> Option<Pfn> {
-        let needed = PRESENT | MAPPED | if write { WRITABLE } else { 0 };
-        (self.0 & needed == needed).then_some(Pfn((self.0 & NUMBER).into()))
-    }
-}
-
-/// 512 entries.
-#[derive(Debug)]
-pub(super) struct Leaf {
-    set: [u64; LEAF / 64],
-    count: u32,
-    entries: [u32; LEAF],
-}
-
-/// Leaves for all address spaces: they are the kernel's heap, and a process may not have all
-/// of it.
-#[derive(Debug)]
-pub(super) struct Leaves {
-    /// Empty ones for the next who needs one, so that a short life costs no zeroing.
-    #[expect(clippy::vec_box, reason = "leaves go from one map to another, and are large")]
-    spare: Vec<Box<Leaf>>,
-    used: usize,
-    limit: usize,
-}
-
-/// Spare leaves that are kept.
-const SPARE: usize = 32;
-
-impl Leaves {
-    pub(super) fn new(limit: usize) -> Leaves {
-        Leaves { spare: Vec::with_capacity(SPARE), used: 0, limit }
-    }
-
-    /// Whether there are as many as there may be.
-    pub(super) fn are_out(&self) -> bool {
-        self.used >= self.limit
-    }
-
-    /// Bytes of the heap that they take.
-    pub(super) fn bytes(&self) -> u64 {
-        ((self.used + self.spare.len()) * size_of::<Leaf>()) as u64
-    }
-
-    fn take(&mut self) -> Result<Box<Leaf>, NoPage> {
-        if self.are_out() {
-            return Err(NoPage);
-        }
-        self.used += 1;
-        Ok(self.spare.pop().unwrap_or_else(|| {
-            Box::new(Leaf { set: [0; LEAF / 64], count: 0, entries: [0; LEAF] })
-        }))
-    }
-
-    fn give(&mut self, leaf: Box<Leaf>) {
-        self.used -= 1;
-        if self.spare.len() < SPARE {
-            self.spare.push(leaf);
-        }
-    }
-
-    /// How many are in use.
-    pub(super) fn used(&self) -> usize {
-        self.used
-    }
-}
 
 /// Entries by the number of their page.
 #[derive(Debug, Default)]
@@ -174,7 +41,7 @@ impl PageMap {
     #[inline]
     pub(super) fn get(&mut self, page: u64) -> Entry {
         match self.find(page / LEAF as u64) {
-            Ok(index) => Entry(self.leaves[index].1.entries[page as usize % LEAF]),
+            Ok(index) => self.leaves[index].1.get(page as usize % LEAF),
             Err(_) => Entry::EMPTY,
         }
     }
@@ -204,11 +71,7 @@ impl PageMap {
             panic!("page {page:#x} has no leaf");
         };
         let leaf = &mut self.leaves[index].1;
-        let at = page as usize % LEAF;
-        let bit = 1 << (at % 64);
-        leaf.count += u32::from(leaf.set[at / 64] & bit == 0);
-        leaf.set[at / 64] |= bit;
-        leaf.entries[at] = entry.0;
+        leaf.set(page as usize % LEAF, entry);
     }
 
     /// Calls `visit` with every entry of the range that is set, in order, until it breaks. It
@@ -249,19 +112,80 @@ impl PageMap {
         flow
     }
 
+    /// How many leaves it has, and how many of them for nothing.
+    #[cfg(any(test, feature = "model"))]
+    pub(super) fn leaves(&self) -> (usize, usize) {
+        (self.leaves.len(), self.leaves.iter().filter(|(_, leaf)| leaf.is_empty()).count())
+    }
+
     /// All entries that are set.
     #[cfg(any(test, feature = "model"))]
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, Entry)> {
         self.leaves.iter().flat_map(|(number, leaf)| {
             let base = number * LEAF as u64;
-            leaf.set.iter().enumerate().filter(|(_, set)| **set != 0).flat_map(
-                move |(word, set)| {
-                    let bits = (0..64).filter(move |bit| set >> bit & 1 == 1);
-                    bits.map(move |bit| word * 64 + bit)
-                        .map(move |at| (base + at as u64, Entry(leaf.entries[at])))
-                },
-            )
+            leaf.iter().map(move |(at, entry)| (base + at as u64, entry))
         })
+    }
+
+    /// Calls `visit` with every entry of the range that is set, in order; it may change the
+    /// entry as in [`walk`](Self::walk), and then `to` has the same. When it breaks, the page to
+    /// go on with is returned.
+    ///
+    /// # Errors
+    /// What `visit` returns; [`NoPage`] when there are as many leaves as there may be. `to` has
+    /// what came before.
+    #[inline]
+    pub(super) fn copy(
+        &mut self,
+        to: &mut PageMap,
+        range: Range<u64>,
+        leaves: &mut Leaves,
+        mut visit: impl FnMut(u64, &mut Entry) -> Result<ControlFlow<()>, NoPage>,
+    ) -> Result<Option<u64>, NoPage> {
+        let mut index = match self.find(range.start / LEAF as u64) {
+            Ok(index) | Err(index) => index,
+        };
+        while let Some((number, leaf)) = self.leaves.get_mut(index) {
+            let base = *number * LEAF as u64;
+            if base >= range.end {
+                break;
+            }
+            let from = range.start.saturating_sub(base).min(LEAF as u64) as usize;
+            let until = (range.end - base).min(LEAF as u64) as usize;
+            if leaf.has_any(from..until) {
+                to.reserve(base, leaves)?;
+                let copy = &mut to.leaves[to.last].1;
+                let mut next = Ok(None);
+                let _ = leaf.visit(from..until, |at, entry| {
+                    let flow = match visit(base + at as u64, entry) {
+                        Ok(flow) => flow,
+                        Err(NoPage) => {
+                            next = Err(NoPage);
+                            return ControlFlow::Break(());
+                        }
+                    };
+                    copy.set(at, *entry);
+                    if flow.is_break() {
+                        next = Ok(Some(base + at as u64 + 1));
+                    }
+                    flow
+                });
+                if next != Ok(None) {
+                    return next;
+                }
+            }
+            index += 1;
+        }
+        Ok(None)
+    }
+
+    /// Calls `visit` with every entry, and gives back all leaves.
+    pub(super) fn drain(&mut self, leaves: &mut Leaves, mut visit: impl FnMut(Entry)) {
+        self.last = 0;
+        for (_, mut leaf) in self.leaves.drain(..) {
+            leaf.drain(&mut visit);
+            leaves.give(leaf);
+        }
     }
 
     /// Gives back the leaves of a range that have nothing in them.
@@ -270,52 +194,19 @@ impl PageMap {
         let first = self.leaves.partition_point(|(number, _)| *number < of(range.start));
         let end = self.leaves.partition_point(|(number, _)| *number <= of(range.end));
         for index in (first..end).rev() {
-            if self.leaves[index].1.count == 0 {
+            if self.leaves[index].1.is_empty() {
                 leaves.give(self.leaves.remove(index).1);
             }
         }
     }
 }
 
-impl Leaf {
-    #[inline]
-    fn visit(
-        &mut self,
-        range: Range<usize>,
-        mut visit: impl FnMut(usize, &mut Entry) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
-        if range.is_empty() {
-            return ControlFlow::Continue(());
-        }
-        for word in range.start / 64..=(range.end - 1) / 64 {
-            let mut bits = self.set[word];
-            if word == range.start / 64 {
-                bits &= !0 << (range.start % 64);
-            }
-            if word == (range.end - 1) / 64 {
-                bits &= !0 >> (63 - (range.end - 1) % 64);
-            }
-            while bits != 0 {
-                let bit = bits.trailing_zeros();
-                bits &= bits - 1;
-                let at = word * 64 + bit as usize;
-                let mut entry = Entry(self.entries[at]);
-                let flow = visit(at, &mut entry);
-                self.entries[at] = entry.0;
-                if entry == Entry::EMPTY {
-                    self.set[word] &= !(1 << bit);
-                    self.count -= 1;
-                }
-                flow?;
-            }
-        }
-        ControlFlow::Continue(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::entry::{NUMBER, Slot},
+        *,
+    };
     use alloc::collections::BTreeMap;
     use proptest::prelude::*;
 

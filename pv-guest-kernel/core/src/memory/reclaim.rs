@@ -8,8 +8,8 @@
 use super::{
     AddressSpace, Kind, Memory, Slot, Source, SpaceId, Swap,
     area::address_of,
+    entry::{Entry, State},
     mapping::full,
-    pages::{Entry, State},
 };
 use crate::{Change, PAGE, Pfn, Platform};
 use core::ops::ControlFlow;

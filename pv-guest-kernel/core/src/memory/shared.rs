@@ -5,11 +5,12 @@
 
 use super::{
     Frames, Kind, SharedId,
-    pages::{Entry, Leaves, PageMap, State},
+    entry::{Entry, State},
+    leaf::Leaves,
+    pages::PageMap,
 };
 use crate::{NoPage, Pfn, Platform};
 use alloc::collections::BTreeMap;
-use core::ops::ControlFlow;
 
 #[derive(Debug)]
 struct Object {
@@ -43,12 +44,10 @@ impl SharedObjects {
         let object = self.object(id);
         object.areas -= 1;
         if object.areas == 0 {
-            let _ = object.pages.visit(0..u64::MAX, leaves, |_, entry| {
+            object.pages.drain(leaves, |entry| {
                 if let State::Present(page) = entry.state() {
                     frames.give(page);
                 }
-                *entry = Entry::EMPTY;
-                ControlFlow::Continue(())
             });
             self.objects.remove(&id);
         }

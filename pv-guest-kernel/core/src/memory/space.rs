@@ -3,10 +3,10 @@
 use super::{
     Area, Frames, Kind, Memory, Parts,
     areas::{Areas, Held},
-    pages::{Entry, PageMap, State},
+    entry::State,
+    pages::PageMap,
 };
 use crate::{NoPage, PAGE, Pfn, Platform};
-use core::ops::ControlFlow;
 
 /// The name of an address space; none is used twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -174,18 +174,14 @@ impl<P: Platform> AddressSpace<P> {
         parts.platform.drop_space(self.tables, &mut |page| {
             frames.give(page);
         });
-        let _ = self.pages.visit(0..u64::MAX, &mut memory.leaves, |_, entry| {
-            match entry.state() {
-                State::Present(page) => {
-                    if memory.frames.give(page) {
-                        memory.swap.forget(page);
-                    }
+        self.pages.drain(&mut memory.leaves, |entry| match entry.state() {
+            State::Present(page) => {
+                if memory.frames.give(page) {
+                    memory.swap.forget(page);
                 }
-                State::Swapped(slot) => memory.swap.release(slot),
-                State::Empty => (),
             }
-            *entry = Entry::EMPTY;
-            ControlFlow::Continue(())
+            State::Swapped(slot) => memory.swap.release(slot),
+            State::Empty => (),
         });
         for area in self.areas.list() {
             parts.hold(area.source, Held::Less);

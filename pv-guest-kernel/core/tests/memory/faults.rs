@@ -3,7 +3,10 @@
 use crate::world::{LIMITS, PAGE_BYTES, RW, World};
 use kernel_core::{
     Access, Platform, Protection,
-    memory::{Fault, FileId, Kind, Mapping, Place, Rights, Settings, SpaceError},
+    memory::{
+        Fault, FileId, Kind, Mapping, Place, Rights, Settings, SpaceError,
+        oom::{Candidate, Ended, Short},
+    },
 };
 
 fn file(file: u64, shared: bool) -> Mapping {
@@ -223,6 +226,10 @@ fn a_process_cannot_have_the_kernels_heap_for_its_maps() {
     world.store(0, address(0), 1).unwrap();
     world.store(0, address(2), 1).unwrap();
     assert_eq!(world.fault(0, address(1), Access::Write), Err(Fault::NoMemory));
+    // To swap its pages would not help, so none is.
+    assert_eq!(world.reclaim(1), 0);
+    let who = Candidate { process: 2, usage: world.spaces[0].usage() };
+    assert_eq!(Ended::new(&world.memory, who).why, Short::Leaves);
     world.unmap(0, address(2), 1);
     assert_eq!(world.fault(0, address(1), Access::Write), Ok(()));
     world.finish();

@@ -38,6 +38,8 @@ fn pages_go_to_the_swap_area_and_come_back() {
     }
     assert_eq!(world.memory.swap.counts().read, 10);
     assert_eq!(world.memory.info().swap_cached, 10);
+    let usage = world.spaces[0].usage();
+    assert_eq!((usage.faults, usage.major_faults), (20, 10));
     world.audit();
     world.finish();
 }
