@@ -53,9 +53,11 @@ static _Noreturn void die(const char *why, const TrapFrame *frame, uint64_t numb
 }
 
 /* ANCHOR: events */
-/* Takes every pending event of a port that is not masked. */
+/* Takes every pending event of a port that is not masked. The summary goes first, by an exchange
+ * that acquires: a plain store could pass the loads behind it, and wipe out the summary of an
+ * event whose bit was not seen. */
 static void take_events(void) {
-  *vcpu_word(PV_VCPU_EVENTS_PENDING) = 0;
+  __atomic_exchange_n(vcpu_word(PV_VCPU_EVENTS_PENDING), 0, __ATOMIC_ACQ_REL);
   for (uint64_t word = 0; word < PV_VCPU_EVENT_WORDS; word++) {
     uint64_t mask = *vcpu_word(PV_VCPU_MASK + 8 * word);
     volatile uint64_t *pending = vcpu_word(PV_VCPU_PENDING + 8 * word);
@@ -148,8 +150,13 @@ bool take_event(PvPort port) {
 void mask_events(void) { *vcpu_word(PV_VCPU_EVENTS_MASKED) = 1; }
 
 void unmask_events(void) {
-  *vcpu_word(PV_VCPU_EVENTS_MASKED) = 0;
-  while (*vcpu_word(PV_VCPU_EVENTS_PENDING) != 0) take_events();
+  for (;;) {
+    __atomic_exchange_n(vcpu_word(PV_VCPU_EVENTS_MASKED), 0, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(vcpu_word(PV_VCPU_EVENTS_PENDING), __ATOMIC_SEQ_CST) == 0) return;
+    /* What came meanwhile is taken masked: a trap in between would change `taken` too. */
+    mask_events();
+    take_events();
+  }
 }
 
 void quieten(void) {

@@ -123,11 +123,13 @@ pub unsafe extern "C" fn count_map() {
 #[unsafe(naked)]
 pub unsafe extern "C" fn take_event() {
     naked_asm!(
-        "sd zero, {events}(t0)",
-        "addi t1, t0, {pending}",
+        "addi t1, t0, {events}",
         // Naked functions are assembled without the target's extensions.
         ".option push",
         ".option arch, +a",
+        // An exchange: what was pending when the summary was set is seen behind it.
+        "amoswap.d.aqrl t2, zero, (t1)",
+        "addi t1, t0, {pending}",
         "amoswap.d.aqrl t2, zero, (t1)",
         ".option pop",
         "li a0, 0",

@@ -112,7 +112,9 @@ pub unsafe extern "C" fn count_map() {
 #[unsafe(naked)]
 pub unsafe extern "C" fn take_event() {
     naked_asm!(
-        "mov qword ptr [rax + {events}], 0",
+        "xor ecx, ecx",
+        // An exchange: what was pending when the summary was set is seen behind it.
+        "xchg [rax + {events}], rcx",
         "xor ecx, ecx",
         "xchg [rax + {pending}], rcx",
         "xor edi, edi",
