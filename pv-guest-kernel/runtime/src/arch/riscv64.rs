@@ -11,6 +11,29 @@ use hypercall_abi::{
     vcpu_page::{TRAP_DEPTH_OFFSET, TRAP_FRAMES_OFFSET},
 };
 
+/// Assembly that saves the registers which a function leaves to its caller as they were, on the
+/// stack.
+#[macro_export]
+macro_rules! push_preserved {
+    () => {
+        "addi sp, sp, -112; sd ra, 0(sp); sd s0, 8(sp); sd s1, 16(sp); \
+         sd s2, 24(sp); sd s3, 32(sp); sd s4, 40(sp); sd s5, 48(sp); \
+         sd s6, 56(sp); sd s7, 64(sp); sd s8, 72(sp); sd s9, 80(sp); \
+         sd s10, 88(sp); sd s11, 96(sp)"
+    };
+}
+
+/// Assembly that takes back what [`push_preserved`](crate::push_preserved) saved.
+#[macro_export]
+macro_rules! pop_preserved {
+    () => {
+        "ld ra, 0(sp); ld s0, 8(sp); ld s1, 16(sp); ld s2, 24(sp); \
+         ld s3, 32(sp); ld s4, 40(sp); ld s5, 48(sp); ld s6, 56(sp); \
+         ld s7, 64(sp); ld s8, 72(sp); ld s9, 80(sp); ld s10, 88(sp); \
+         ld s11, 96(sp); addi sp, sp, 112"
+    };
+}
+
 /// Where the hypervisor enters: `a0` holds the address of the start information, `sp` the top of
 /// the boot stack.
 #[unsafe(naked)]
@@ -64,20 +87,7 @@ pub(crate) unsafe extern "C" fn trap_entry() {
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn enter_user(updates: u64) -> user::Refusal {
     naked_asm!(
-        "addi sp, sp, -112",
-        "sd ra, 0(sp)",
-        "sd s0, 8(sp)",
-        "sd s1, 16(sp)",
-        "sd s2, 24(sp)",
-        "sd s3, 32(sp)",
-        "sd s4, 40(sp)",
-        "sd s5, 48(sp)",
-        "sd s6, 56(sp)",
-        "sd s7, 64(sp)",
-        "sd s8, 72(sp)",
-        "sd s9, 80(sp)",
-        "sd s10, 88(sp)",
-        "sd s11, 96(sp)",
+        crate::push_preserved!(),
         "la t0, {saved}",
         "sd sp, 0(t0)",
         "li a7, {trap_return}",
@@ -100,20 +110,7 @@ pub(crate) unsafe extern "C" fn leave_user() -> ! {
     naked_asm!(
         "la t0, {saved}",
         "ld sp, 0(t0)",
-        "ld ra, 0(sp)",
-        "ld s0, 8(sp)",
-        "ld s1, 16(sp)",
-        "ld s2, 24(sp)",
-        "ld s3, 32(sp)",
-        "ld s4, 40(sp)",
-        "ld s5, 48(sp)",
-        "ld s6, 56(sp)",
-        "ld s7, 64(sp)",
-        "ld s8, 72(sp)",
-        "ld s9, 80(sp)",
-        "ld s10, 88(sp)",
-        "ld s11, 96(sp)",
-        "addi sp, sp, 112",
+        crate::pop_preserved!(),
         "li a0, 0",
         "li a1, 0",
         "ret",

@@ -11,6 +11,23 @@ use hypercall_abi::{
     vcpu_page::{TRAP_DEPTH_OFFSET, TRAP_FRAMES_OFFSET},
 };
 
+/// Assembly that saves the registers which a function leaves to its caller as they were, on the
+/// stack.
+#[macro_export]
+macro_rules! push_preserved {
+    () => {
+        "push rbp; push rbx; push r12; push r13; push r14; push r15"
+    };
+}
+
+/// Assembly that takes back what [`push_preserved`](crate::push_preserved) saved.
+#[macro_export]
+macro_rules! pop_preserved {
+    () => {
+        "pop r15; pop r14; pop r13; pop r12; pop rbx; pop rbp"
+    };
+}
+
 /// Where the hypervisor enters: `rdi` holds the address of the start information, `rsp` the
 /// top of the boot stack.
 #[unsafe(naked)]
@@ -58,21 +75,11 @@ pub(crate) unsafe extern "C" fn trap_entry() {
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn enter_user(updates: u64) -> user::Refusal {
     naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        crate::push_preserved!(),
         "mov [rip + {saved}], rsp",
         "mov eax, {trap_return}",
         "syscall",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
+        crate::pop_preserved!(),
         "ret",
         saved = sym user::KERNEL_STACK,
         trap_return = const Number::TrapReturn as u64,
@@ -88,12 +95,7 @@ pub(crate) unsafe extern "C" fn enter_user(updates: u64) -> user::Refusal {
 pub(crate) unsafe extern "C" fn leave_user() -> ! {
     naked_asm!(
         "mov rsp, [rip + {saved}]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
+        crate::pop_preserved!(),
         "xor eax, eax",
         "xor edx, edx",
         "ret",

@@ -137,12 +137,7 @@ pub fn load_faulting(address: u64) {
 #[unsafe(naked)]
 unsafe extern "C" fn enter() {
     naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        pv_guest::push_preserved!(),
         "mov [rip + {stack}], rsp",
         "xor edi, edi",
         "mov eax, {trap_return}",
@@ -159,12 +154,7 @@ unsafe extern "C" fn leave_process() {
     naked_asm!(
         "mov qword ptr [rax + {depth}], 0",
         "mov rsp, [rip + {stack}]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
+        pv_guest::pop_preserved!(),
         "ret",
         stack = sym traps::STACK,
         depth = const TRAP_DEPTH_OFFSET,

@@ -119,20 +119,7 @@ pub fn start(pc: u64, [value, second, stack, third]: FourRegisters) -> Riscv64Re
 #[unsafe(naked)]
 pub unsafe extern "C" fn go() -> Accessed {
     naked_asm!(
-        "addi sp, sp, -112",
-        "sd ra, 0(sp)",
-        "sd s0, 8(sp)",
-        "sd s1, 16(sp)",
-        "sd s2, 24(sp)",
-        "sd s3, 32(sp)",
-        "sd s4, 40(sp)",
-        "sd s5, 48(sp)",
-        "sd s6, 56(sp)",
-        "sd s7, 64(sp)",
-        "sd s8, 72(sp)",
-        "sd s9, 80(sp)",
-        "sd s10, 88(sp)",
-        "sd s11, 96(sp)",
+        pv_guest::push_preserved!(),
         "la t0, {stack}",
         "sd sp, 0(t0)",
         // What a test wrote just before must be fetched.
@@ -166,20 +153,7 @@ unsafe extern "C" fn back() -> Accessed {
     naked_asm!(
         "la t0, {stack}",
         "ld sp, 0(t0)",
-        "ld ra, 0(sp)",
-        "ld s0, 8(sp)",
-        "ld s1, 16(sp)",
-        "ld s2, 24(sp)",
-        "ld s3, 32(sp)",
-        "ld s4, 40(sp)",
-        "ld s5, 48(sp)",
-        "ld s6, 56(sp)",
-        "ld s7, 64(sp)",
-        "ld s8, 72(sp)",
-        "ld s9, 80(sp)",
-        "ld s10, 88(sp)",
-        "ld s11, 96(sp)",
-        "addi sp, sp, 112",
+        pv_guest::pop_preserved!(),
         "ret",
         stack = sym run::RETURN_STACK,
     )

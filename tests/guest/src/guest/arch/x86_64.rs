@@ -96,12 +96,7 @@ pub fn start(pc: u64, [value, second, stack, flags]: FourRegisters) -> X86_64Reg
 #[unsafe(naked)]
 pub unsafe extern "C" fn go() -> Accessed {
     naked_asm!(
-        "push rbx",
-        "push rbp",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        pv_guest::push_preserved!(),
         "mov [rip + {stack}], rsp",
         "xor edi, edi",
         "mov eax, {trap_return}",
@@ -141,12 +136,7 @@ unsafe extern "C" fn trapped() -> Accessed {
 unsafe extern "C" fn back() -> Accessed {
     naked_asm!(
         "mov rsp, [rip + {stack}]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbp",
-        "pop rbx",
+        pv_guest::pop_preserved!(),
         "ret",
         stack = sym run::RETURN_STACK,
     )

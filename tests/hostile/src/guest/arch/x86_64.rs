@@ -56,12 +56,7 @@ pub fn set_call(words: &mut [u64; WORDS], number: u64, args: &Args) {
 #[unsafe(naked)]
 pub unsafe extern "C" fn enter(words: &[u64; WORDS]) -> Returned {
     naked_asm!(
-        "push rbx",
-        "push rbp",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        pv_guest::push_preserved!(),
         "mov [rip + {saved}], rsp",
         "mov r15, [rdi + 16]",
         "mov r14, [rdi + 24]",
@@ -85,12 +80,7 @@ pub unsafe extern "C" fn enter(words: &[u64; WORDS]) -> Returned {
         "mov rsp, [rip + {saved}]",
         "push 2",
         "popfq",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbp",
-        "pop rbx",
+        pv_guest::pop_preserved!(),
         "ret",
         saved = sym SAVED,
     )
