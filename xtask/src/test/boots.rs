@@ -1,7 +1,7 @@
 //! `cargo xtask run` as a process of its own, just as a user runs it: what it is given, what
 //! came of it, and the runs that must end well.
 
-use super::Count;
+use super::count::{Count, one};
 use crate::arch::Arch;
 use crate::packages::MayInstall;
 use crate::process;
@@ -125,20 +125,6 @@ pub fn write(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> Result<std
     let path = folder.join(name);
     std::fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
-}
-
-/// One test with a line of its own.
-pub fn one(title: &str, test: impl FnOnce(&Progress) -> Result<()>) -> Count {
-    let progress = Progress::new(title);
-    let passed = match test(&progress) {
-        Ok(()) => true,
-        Err(error) => {
-            progress.line(&format!("{error:#}"));
-            false
-        }
-    };
-    progress.done(if passed { "ok" } else { "FAILED" });
-    Count::one(passed)
 }
 
 /// Clauses: FRAME.16 SHUTDOWN.7

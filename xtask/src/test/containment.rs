@@ -2,8 +2,8 @@
 //! not: each ends with the reason that is its own, its registers are shown, every frame comes
 //! back, and the two never notice.
 
-use super::Count;
 use super::boots::{self, Ran};
+use super::count::{Count, section};
 use crate::arch::Arch;
 use crate::packages::MayInstall;
 use crate::progress::Progress;
@@ -36,27 +36,16 @@ const GOOD: [&str; 2] = ["good-a", "good-b"];
 
 /// Boots the machine and checks what came of each domain: a test for each.
 pub fn all(arch: Arch, may: MayInstall) -> Count {
-    let progress = Progress::new(&format!("guests that go wrong, {arch}"));
-    let mut count = Count::default();
-    match boot(arch, may, &progress) {
-        Ok((ran, report)) => {
-            for (what, result) in checks(arch, &ran, &report) {
-                if let Err(error) = &result {
-                    progress.line(&format!("{what}: {error:#}"));
-                }
-                count += Count::one(result.is_ok());
-            }
-            if count.failed > 0 {
-                progress.line(&ran.last_lines());
-            }
+    section(&format!("guests that go wrong, {arch}"), |section| {
+        let (ran, report) = boot(arch, may, section.progress)?;
+        for (what, result) in checks(arch, &ran, &report) {
+            section.test(&what, result);
         }
-        Err(error) => {
-            progress.line(&format!("{error:#}"));
-            count += Count::one(false);
+        if section.has_failed() {
+            section.progress.line(&ran.last_lines());
         }
-    }
-    progress.done(&count.to_string());
-    count
+        Ok(())
+    })
 }
 
 /// The machine: the bad domains, and the good ones behind them. A watchdog below a time slice

@@ -1,14 +1,13 @@
 //! Damaged bundles, given to the hypervisor itself past every check of the host: each ends the
 //! machine at once, with a failure and a sentence that names the thing and the mend.
 
-use super::Count;
 use super::boots;
+use super::count::{Count, section};
 use crate::arch::Arch;
 use crate::build::read;
 use crate::images::{Builder, GUEST, HYPERVISOR};
 use crate::machine::Ending;
 use crate::packages::MayInstall;
-use crate::progress::Progress;
 use crate::run::watch;
 use crate::strip::strip;
 use crate::test::refused::{self, P_VADDR};
@@ -51,37 +50,20 @@ struct Machine {
 /// Boots each: a test for each.
 /// Clauses: START.1
 pub fn all(arch: Arch, may: MayInstall) -> Count {
-    let progress = Progress::new(&format!("damaged bundles, {arch}"));
-    let mut count = Count::default();
-    match run_all(arch, may, &progress) {
-        Ok(passed) => count += passed,
-        Err(error) => {
-            progress.line(&format!("{error:#}"));
-            count += Count::one(false);
+    section(&format!("damaged bundles, {arch}"), |section| {
+        let qemu = qemu::find(arch, may)?;
+        let builder = Builder::new(arch, false, may)?;
+        let guest = strip(&read(&builder.package(GUEST)?)?);
+        let other = Builder::new(other(arch), false, may)?;
+        let other = strip(&read(&other.package(GUEST)?)?);
+        let machine = Machine { arch, qemu, hypervisor: builder.package(HYPERVISOR)? };
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        for case in cases(&guest, &other)? {
+            section.progress.at(case.title);
+            section.test(case.title, refused(&machine, &case, folder.path()));
         }
-    }
-    progress.done(&count.to_string());
-    count
-}
-
-fn run_all(arch: Arch, may: MayInstall, progress: &Progress) -> Result<Count> {
-    let qemu = qemu::find(arch, may)?;
-    let builder = Builder::new(arch, false, may)?;
-    let guest = strip(&read(&builder.package(GUEST)?)?);
-    let other = Builder::new(other(arch), false, may)?;
-    let other = strip(&read(&other.package(GUEST)?)?);
-    let machine = Machine { arch, qemu, hypervisor: builder.package(HYPERVISOR)? };
-    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let mut count = Count::default();
-    for case in cases(&guest, &other)? {
-        progress.at(case.title);
-        let result = refused(&machine, &case, folder.path());
-        if let Err(error) = &result {
-            progress.line(&format!("{}: {error:#}", case.title));
-        }
-        count += Count::one(result.is_ok());
-    }
-    Ok(count)
+        Ok(())
+    })
 }
 
 /// The architecture that this one is not.

@@ -1,8 +1,8 @@
 //! The images linked with `rust-lld`, which comes with rustup's toolchains, boot as those do that
 //! the distribution's linker made.
 
-use super::Count;
 use super::boots;
+use super::count::{Count, counted, one};
 use super::damaged::bundle;
 use crate::arch::Arch;
 use crate::build::read;
@@ -27,18 +27,15 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// Links and boots; nothing is counted where there is no such linker.
 pub fn all(arch: Arch, may: MayInstall) -> Count {
-    let progress = Progress::new(&format!("linked with rust-lld, {arch}"));
-    let Some(linker) = rust_lld() else {
-        progress
-            .done("not run: the active toolchain has no rust-lld, `rustup` installs one that has");
-        return Count::default();
-    };
-    let result = run(&linker, arch, may, &progress);
-    if let Err(error) = &result {
-        progress.line(&format!("{error:#}"));
+    let title = format!("linked with rust-lld, {arch}");
+    match rust_lld() {
+        Some(linker) => one(&title, |progress| run(&linker, arch, may, progress)),
+        None => counted(&title, |_| {
+            let why =
+                "not run: the active toolchain has no rust-lld, `rustup` installs one that has";
+            Ok((Count::default(), why.to_owned()))
+        }),
     }
-    progress.done(if result.is_ok() { "ok" } else { "FAILED" });
-    Count::one(result.is_ok())
 }
 
 /// The linker of the active toolchain, which lies beside its library for the host.

@@ -2,6 +2,7 @@
 
 mod boots;
 mod containment;
+mod count;
 mod damaged;
 mod linker;
 mod new_guest;
@@ -13,8 +14,9 @@ use crate::hostile::Siege;
 use crate::packages::MayInstall;
 use crate::progress::Progress;
 use crate::{check, process, toolchain, workspace};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
+use count::{Count, counted, section};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -33,32 +35,6 @@ pub struct Test {
     no_install: bool,
 }
 
-/// Tests counted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct Count {
-    passed: usize,
-    failed: usize,
-}
-
-impl Count {
-    fn one(passed: bool) -> Count {
-        Count { passed: usize::from(passed), failed: usize::from(!passed) }
-    }
-}
-
-impl std::ops::AddAssign for Count {
-    fn add_assign(&mut self, other: Count) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-    }
-}
-
-impl std::fmt::Display for Count {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} passed, {} failed", self.passed, self.failed)
-    }
-}
-
 impl Test {
     /// Runs the command. It ends the process, so that the count is the last line.
     pub fn run(self) -> Result<()> {
@@ -68,7 +44,7 @@ impl Test {
             for (title, words) in HOST {
                 count += host(title, words).unwrap_or_else(|error| {
                     eprintln!("{error:#}");
-                    Count::one(false)
+                    Count::FAILED
                 });
             }
             for (title, words) in SEARCHES {
@@ -161,42 +137,23 @@ fn result_of(line: &str) -> Option<Count> {
 
 /// One search: each scope or planted fault is a test.
 fn search(title: &str, words: &[&str]) -> Count {
-    let progress = Progress::new(title);
-    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-    match check::rows(&words, &progress) {
-        Ok(rows) => {
-            let mut count = Count::default();
-            for row in &rows {
-                count += Count::one(row.passed());
-                if !row.passed() {
-                    progress.line(&row.story());
-                }
-            }
-            progress.done(&count.to_string());
-            count
+    section(title, |section| {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        for row in check::rows(&words, section.progress)? {
+            let story = if row.passed() { Ok(()) } else { Err(anyhow!(row.story())) };
+            section.test("model checking", story);
         }
-        Err(error) => {
-            progress.line(&format!("{error:#}"));
-            progress.done("could not be run");
-            Count::one(false)
-        }
-    }
+        Ok(())
+    })
 }
 
 /// The conformance suite in a guest.
 fn suite(arch: Arch, may: MayInstall, guest: &Guest) -> Count {
-    let progress = Progress::new(&guest.title(arch.name()));
-    match conformance::emulated(arch, false, may, guest, "", &progress) {
-        Ok(results) => {
-            progress.done(&results.to_string());
-            Count { passed: results.passed(), failed: results.failed() }
-        }
-        Err(error) => {
-            progress.line(&format!("{error:#}"));
-            progress.done("could not be run");
-            Count::one(false)
-        }
-    }
+    counted(&guest.title(arch.name()), |progress| {
+        let results = conformance::emulated(arch, false, may, guest, "", progress)?;
+        let count = Count { passed: results.passed(), failed: results.failed() };
+        Ok((count, results.to_string()))
+    })
 }
 
 /// Calls of the hostile guest in a test.
@@ -204,20 +161,11 @@ const HOSTILE_CALLS: u64 = 300_000;
 
 /// The hostile guest beside honest ones.
 fn siege(arch: Arch, may: MayInstall) -> Count {
-    let progress = Progress::new(&format!("a hostile guest beside honest ones, {arch}"));
-    let limit = Duration::from_secs(600);
-    let siege = Siege { arch, calls: HOSTILE_CALLS, seed: 1, audit: None, limit };
-    match siege.run(may) {
-        Ok(held) => {
-            progress.done(&held.to_string());
-            Count::one(true)
-        }
-        Err(error) => {
-            progress.line(&format!("{error:#}"));
-            progress.done("FAILED");
-            Count::one(false)
-        }
-    }
+    counted(&format!("a hostile guest beside honest ones, {arch}"), |_| {
+        let limit = Duration::from_secs(600);
+        let siege = Siege { arch, calls: HOSTILE_CALLS, seed: 1, audit: None, limit };
+        Ok((Count::PASSED, siege.run(may)?.to_string()))
+    })
 }
 
 #[cfg(test)]
@@ -233,12 +181,5 @@ mod tests {
         assert_eq!(result_of(line), Some(Count { passed: 3, failed: 12 }));
         assert_eq!(result_of("test a ... ok"), None);
         assert_eq!(result_of("test result: cut off"), None);
-    }
-
-    #[test]
-    fn the_last_line_has_its_form() {
-        let mut count = Count { passed: 1, failed: 0 };
-        count += Count::one(false);
-        assert_eq!(count.to_string(), "1 passed, 1 failed");
     }
 }

@@ -1,8 +1,8 @@
 //! What a kernel author does first, as the README says it: `cargo xtask new`, `run`, and the
 //! conformance suite in a kernel of one's own, outside the workspace.
 
-use super::Count;
-use super::boots::{command, one, run};
+use super::boots::{command, run};
+use super::count::{Count, counted, one};
 use crate::arch::Arch;
 use crate::conformance::{self, Guest};
 use crate::packages::MayInstall;
@@ -25,18 +25,10 @@ pub fn all(arch: Arch, may: MayInstall) -> Count {
         ensure!(ran.well && ran.errors.contains(says), "{}", ran.last_lines());
         Ok(())
     });
-    let progress = Progress::new(&format!("conformance of a new guest, {arch}"));
-    match suite(arch, may, &progress) {
-        Ok(suite) => {
-            progress.done(&suite.to_string());
-            count += suite;
-        }
-        Err(error) => {
-            progress.line(&format!("{error:#}"));
-            progress.done("FAILED");
-            count += Count::one(false);
-        }
-    }
+    count += counted(&format!("conformance of a new guest, {arch}"), |progress| {
+        let suite = suite(arch, may, progress)?;
+        Ok((suite, suite.to_string()))
+    });
     count
 }
 

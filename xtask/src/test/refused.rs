@@ -1,7 +1,7 @@
 //! Bad input, on the command line as a user gives it: each is refused before anything boots,
 //! with an error that names the thing and the mend.
 
-use super::Count;
+use super::count::{Count, section};
 use super::{boots, damaged};
 use crate::arch::Arch;
 use crate::build::read;
@@ -37,34 +37,17 @@ struct Case {
 /// Gives each bad input to `run`: a test for each.
 /// Clauses: START.1
 pub fn all(arch: Arch, may: MayInstall) -> Count {
-    let progress = Progress::new("bad input");
-    let mut count = Count::default();
-    match run_all(arch, may, &progress) {
-        Ok(passed) => count += passed,
-        Err(error) => {
-            progress.line(&format!("{error:#}"));
-            count += Count::one(false);
+    section("bad input", |section| {
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let guest = read(&Builder::new(arch, false, may)?.package(GUEST)?)?;
+        let mut cases = guests(arch, &guest, folder.path())?;
+        cases.extend(manifests(folder.path())?);
+        cases.extend(others(arch, &boots::write(folder.path(), "good.elf", &guest)?));
+        for case in &cases {
+            section.test(case.title, refused(arch, case, section.progress));
         }
-    }
-    progress.done(&count.to_string());
-    count
-}
-
-fn run_all(arch: Arch, may: MayInstall, progress: &Progress) -> Result<Count> {
-    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let guest = read(&Builder::new(arch, false, may)?.package(GUEST)?)?;
-    let mut cases = guests(arch, &guest, folder.path())?;
-    cases.extend(manifests(folder.path())?);
-    cases.extend(others(arch, &boots::write(folder.path(), "good.elf", &guest)?));
-    let mut count = Count::default();
-    for case in &cases {
-        let result = refused(arch, case, progress);
-        if let Err(error) = &result {
-            progress.line(&format!("{}: {error:#}", case.title));
-        }
-        count += Count::one(result.is_ok());
-    }
-    Ok(count)
+        Ok(())
+    })
 }
 
 /// The case is refused as it should be.
