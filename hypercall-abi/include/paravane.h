@@ -2,7 +2,7 @@
 
    Generated from the Rust crate hypercall-abi, whose documentation and the book say what
    everything means. Not to be edited: change the crate, then run
-   PARAVANE_BLESS=1 cargo test -p hypercall-abi --test header */
+   PARAVANE_BLESS=1 cargo test -p abi-header */
 
 #ifndef PARAVANE_H
 #define PARAVANE_H

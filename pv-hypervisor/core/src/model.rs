@@ -21,9 +21,13 @@ use hypercall_abi::calls::console_write::Stream;
 use hypercall_abi::{DomainId, Mfn, VirtAddr};
 
 pub mod canonical;
+#[cfg(not(test))]
+mod compiled;
 mod copy;
 mod small;
 
+#[cfg(not(test))]
+pub use compiled::compiled;
 pub use small::{SMALL_FIXED, SmallDomain};
 
 /// What the root slots of the hypervisor hold in the model: no frame has this number.

@@ -3,33 +3,30 @@
 //! With the environment variable `PARAVANE_BLESS` set, the test writes the header instead
 //! of comparing it.
 
-mod generate;
-mod layouts;
-mod values;
-
+use abi_header::{assertions, header, values};
 use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-fn header() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("include/paravane.h")
+fn kept() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../include/paravane.h")
 }
 
 #[test]
 fn header_in_the_tree_is_the_generated_one() {
-    let generated = generate::header();
+    let generated = header();
     if env::var_os("PARAVANE_BLESS").is_some() {
-        fs::write(header(), &generated).unwrap();
+        fs::write(kept(), &generated).unwrap();
         return;
     }
-    let kept = fs::read_to_string(header()).unwrap_or_default();
+    let kept = fs::read_to_string(kept()).unwrap_or_default();
     let line = kept.lines().zip(generated.lines()).position(|(kept, new)| kept != new);
     assert!(
         kept == generated,
         "hypercall-abi/include/paravane.h is not what the crate says (first difference near line \
-         {}): run PARAVANE_BLESS=1 cargo test -p hypercall-abi --test header",
+         {}): run PARAVANE_BLESS=1 cargo test -p abi-header",
         line.unwrap_or(0) + 1
     );
 }
@@ -39,10 +36,10 @@ fn header_in_the_tree_is_the_generated_one() {
 fn compile(compiler: &str, extra: &[&str], name: &str) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let source = folder.join(format!("{name}.c"));
-    fs::write(&source, generate::assertions()).unwrap();
+    fs::write(&source, assertions()).unwrap();
     let include = folder.join(name);
     fs::create_dir_all(&include).unwrap();
-    fs::write(include.join("paravane.h"), generate::header()).unwrap();
+    fs::write(include.join("paravane.h"), header()).unwrap();
     let output = Command::new(compiler)
         .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-O1", "-c"])
         .args(extra)

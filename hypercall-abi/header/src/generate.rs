@@ -46,14 +46,14 @@ const OPENING: &str = "\
 
    Generated from the Rust crate hypercall-abi, whose documentation and the book say what
    everything means. Not to be edited: change the crate, then run
-   PARAVANE_BLESS=1 cargo test -p hypercall-abi --test header */
+   PARAVANE_BLESS=1 cargo test -p abi-header */
 
 #ifndef PARAVANE_H
 #define PARAVANE_H";
 
 /// The header's text.
 pub fn header() -> String {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src");
     let config = Config {
         language: Language::C,
         header: Some(OPENING.into()),
