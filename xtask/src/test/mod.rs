@@ -70,13 +70,14 @@ impl Test {
 }
 
 /// The tests of the host: those of the project, which plain `cargo test` runs in less than a
-/// minute; a long one of them; those of the C header; the oracle's, those of what processors share, of this program, and of the checker.
-const HOST: [(&str, &[&str]); 7] = [
+/// minute; a long one of them; those of the guest kernel and of the C header; the oracle's, those of what processors share, of this program, and of the checker.
+const HOST: [(&str, &[&str]); 8] = [
     ("tests on the host", &[]),
     (
         "ten thousand domains made and destroyed",
         &["--package", "pv-core", "--test", "lifecycle", "--", "--ignored"],
     ),
+    ("tests of the guest kernel", &["--package", "kernel-core"]),
     ("the C header", &["--package", "abi-header"]),
     ("the oracle and the corpora", &["--package", "oracle", "--package", "fuzz-harness"]),
     ("tests of what processors share", &["--package", "concurrency"]),
