@@ -17,7 +17,7 @@ use pv_core::{
     DomainSummary, EndReason, Entry, Next, Outcome, Quick, QuickEntry, Registers as _, Slot, State,
     quick_call,
 };
-use pv_wire::RunTotals;
+use pv_wire::{Input, InputDecoder, RunTotals, Source};
 use spin::mutex::SpinMutex;
 
 /// No domain: what is typed goes nowhere.
@@ -36,6 +36,7 @@ pub struct Hypervisor {
     /// Whose floating-point registers the processor holds, and whom entries are from.
     current: *mut Context,
     focus: DomainId,
+    input: InputDecoder,
     totals: RunTotals,
     all_well: bool,
 }
@@ -55,6 +56,7 @@ pub fn run(loaded: Loaded, machine: Hardware, focus: DomainId, totals: RunTotals
         contexts: [core::ptr::null_mut(); MAX_DOMAINS],
         current: core::ptr::null_mut(),
         focus,
+        input: InputDecoder::new(),
         totals,
         all_well: true,
     })));
@@ -266,7 +268,13 @@ impl Hypervisor {
     /// An interrupt came: the alarm, and a moment to look at the serial line.
     fn interrupt(&mut self) {
         while let Some(byte) = arch::serial_read() {
-            self.state.console_input(&mut self.machine, self.focus, byte);
+            match self.input.feed(byte) {
+                Some(Input::Typed(byte)) => {
+                    self.state.console_input(&mut self.machine, self.focus, byte);
+                }
+                Some(Input::Select(Source(domain))) => self.focus = DomainId(domain),
+                None => {}
+            }
         }
         self.machine.polled();
         if self.machine.take_alarm() {

@@ -1,4 +1,5 @@
-//! What travels over the serial line of a Paravane machine, from the image to `cargo xtask`.
+//! What travels over the serial line of a Paravane machine, from the image to `cargo xtask`, and
+//! what is typed the other way ([`input`]).
 //!
 //! After boot every byte from the hypervisor is part of a frame:
 //!
@@ -23,6 +24,7 @@ extern crate alloc;
 
 mod bench;
 mod frame;
+pub mod input;
 pub mod record;
 mod report;
 #[cfg(feature = "alloc")]
@@ -34,6 +36,7 @@ pub use frame::{
     ENCODE_BYTES, EncodeError, FRAME_BYTES, Kind, MAX_PAYLOAD, Message, Source, VERSION, decode,
     encode,
 };
+pub use input::{Input, InputDecoder};
 #[cfg(feature = "alloc")]
 pub use report::RunReport;
 pub use report::{Counts, DomainReport, EndText, Name, ReportRecord, RunTotals, Stretch};

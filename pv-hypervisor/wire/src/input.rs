@@ -1,0 +1,112 @@
+//! What travels the other way: bytes that somebody types, and for whom.
+//!
+//! ```text
+//! b              a byte that is not 0: typed for the selected domain
+//! 0x00 lo hi     selects the domain of that identity, low byte first
+//! 0x00 0x00 0x00 types a zero byte, as no domain has the identity 0
+//! ```
+//!
+//! So a plain terminal can be used as it is, for one domain. Nothing is lost when a selection is
+//! cut short: the next three bytes are one.
+
+use crate::Source;
+
+/// What an input byte came to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Input {
+    /// A byte for the selected domain.
+    Typed(u8),
+    /// From here on bytes are for this domain.
+    Select(Source),
+}
+
+/// Takes an input line apart, byte by byte.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct InputDecoder {
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+enum State {
+    /// Outside a selection.
+    #[default]
+    Plain,
+    /// Behind its zero.
+    Begun,
+    /// Behind its low byte.
+    Low(u8),
+}
+
+impl InputDecoder {
+    /// A decoder at the beginning of a line.
+    pub const fn new() -> InputDecoder {
+        InputDecoder { state: State::Plain }
+    }
+
+    /// Takes one byte; what it came to, if it came to something.
+    pub fn feed(&mut self, byte: u8) -> Option<Input> {
+        let (state, input) = match (self.state, byte) {
+            (State::Plain, 0) => (State::Begun, None),
+            (State::Plain, typed) => (State::Plain, Some(Input::Typed(typed))),
+            (State::Begun, low) => (State::Low(low), None),
+            (State::Low(0), 0) => (State::Plain, Some(Input::Typed(0))),
+            (State::Low(low), high) => {
+                let source = Source(u16::from_le_bytes([low, high]));
+                (State::Plain, Some(Input::Select(source)))
+            }
+        };
+        self.state = state;
+        input
+    }
+}
+
+/// The bytes that select a domain.
+pub const fn select(domain: Source) -> [u8; 3] {
+    let [low, high] = domain.0.to_le_bytes();
+    [0, low, high]
+}
+
+/// The bytes that type a byte.
+pub fn typed(byte: u8) -> impl Iterator<Item = u8> {
+    let bytes = [byte, 0, 0];
+    bytes.into_iter().take(if byte == 0 { 3 } else { 1 })
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use std::vec::Vec;
+
+    fn decode(bytes: &[u8]) -> Vec<Input> {
+        let mut decoder = InputDecoder::new();
+        bytes.iter().filter_map(|byte| decoder.feed(*byte)).collect()
+    }
+
+    #[test]
+    fn what_is_sent_arrives() {
+        let mut line: Vec<u8> = b"ls".to_vec();
+        line.extend(select(Source(2)));
+        line.extend((0..=255).flat_map(typed));
+        line.extend(select(Source(0x0201)));
+        line.push(b'\r');
+        let mut expected = std::vec![Input::Typed(b'l'), Input::Typed(b's')];
+        expected.push(Input::Select(Source(2)));
+        expected.extend((0..=255).map(Input::Typed));
+        expected.push(Input::Select(Source(0x0201)));
+        expected.push(Input::Typed(b'\r'));
+        assert_eq!(decode(&line), expected);
+    }
+
+    #[test]
+    fn any_bytes_are_taken() {
+        for high in 0..=255 {
+            for low in 0..=255 {
+                let select = Input::Select(Source(u16::from_le_bytes([low, high])));
+                let one = if (low, high) == (0, 0) { Input::Typed(0) } else { select };
+                assert_eq!(decode(&[0, low, high, 7]), [one, Input::Typed(7)]);
+            }
+        }
+    }
+}
