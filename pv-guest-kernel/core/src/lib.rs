@@ -24,6 +24,7 @@ pub mod memory;
 #[cfg(any(test, feature = "model"))]
 pub mod model;
 mod platform;
+pub mod registers;
 
 pub use hypercall_abi::{Pfn, VirtAddr};
 pub use platform::{

@@ -102,7 +102,7 @@ pub trait Registers: Clone + core::fmt::Debug {
     fn args(&self) -> [u64; 6];
     /// Answers the call; the program goes on behind it.
     fn answer(&mut self, value: i64);
-    /// The program goes on at the call: it will be made again.
+    /// The program goes on at the call: it will be made again. The call has not been answered.
     fn again(&mut self);
     /// The program counter.
     fn pc(&self) -> u64;
