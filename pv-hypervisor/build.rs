@@ -1,22 +1,17 @@
-//! Hands the linker the layout of the image; on a host target there is none.
-
-use std::path::Path;
+//! Hands the linker the layout of the image, which comes with `bare-machine`; on a host target there
+//! is none.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    let variable = |name: &str| std::env::var(name).unwrap_or_default();
-    if variable("CARGO_CFG_TARGET_OS") != "none" {
+    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
         return;
     }
-    let script = match variable("CARGO_CFG_TARGET_ARCH").as_str() {
-        "x86_64" => "link-x86_64.ld",
-        "riscv64" => "link-riscv64.ld",
-        other => panic!("no linker script for {other}: the image is for x86_64 and riscv64"),
+    let Ok(script) = std::env::var("DEP_BARE_MACHINE_LINKER_SCRIPT") else {
+        panic!("bare-machine names no linker script: it is built before the image");
     };
-    let path = Path::new(&variable("CARGO_MANIFEST_DIR")).join(script);
-    println!("cargo:rerun-if-changed={}", path.display());
+    println!("cargo:rerun-if-changed={script}");
     for argument in [
-        format!("-T{}", path.display()),
+        format!("-T{script}"),
         "-Tdefmt.x".into(),
         "--no-pie".into(),
         "-zmax-page-size=4096".into(),

@@ -2,6 +2,7 @@
 
 use crate::arch::{self, Registers};
 use crate::{console, say};
+use bare_machine::shown::Shown;
 use core::fmt;
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -43,17 +44,4 @@ fn panic(info: &PanicInfo<'_>) -> ! {
         None => say!("hypervisor: cannot go on: panic: {}", info.message()),
     }
     arch::power_off(false)
-}
-
-/// Registers as text, three to a line.
-pub struct Shown<'a>(pub &'a Registers);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (name, value)) in arch::named_registers(self.0).into_iter().enumerate() {
-            let before = if index % 3 == 0 && index > 0 { "\n" } else { "" };
-            write!(f, "{before}  {name:>7} {value:016x}")?;
-        }
-        Ok(())
-    }
 }

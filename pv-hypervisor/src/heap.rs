@@ -1,12 +1,30 @@
 //! The hypervisor's heap: one range of memory, chosen at boot.
 #![allow(unsafe_code, reason = "the allocator is given raw memory")]
 
-use crate::direct_map;
+use bare_machine::direct_map;
 use core::ops::Range;
+use hypercall_abi::PAGE_SIZE;
+use pv_core::domain::MAX_DOMAINS;
 use talc::{TalcLock, source::Manual};
+
+/// Bytes that the hypervisor has whatever the machine: the manifest, lists of domains.
+const BASE: u64 = 1 << 20;
+/// Bytes for each domain: its tables in the core, and its vCPU.
+const PER_DOMAIN: u64 = 64 << 10;
+/// Memory of the machine for each domain that there is to be room for.
+const MEMORY_PER_DOMAIN: u64 = 1 << 20;
+/// Bytes for each frame of memory: the frame table, and an eighth to round its growth; what the
+/// audit counts, in an image that has it.
+const PER_FRAME: u64 = if cfg!(feature = "audit") { 18 + 32 } else { 18 };
 
 #[global_allocator]
 static HEAP: TalcLock<spin::Mutex<()>, Manual> = TalcLock::new(Manual);
+
+/// Bytes that it should have on a machine with that many frames.
+pub fn bytes_for(frames: u64) -> u64 {
+    let domains = (frames * PAGE_SIZE / MEMORY_PER_DOMAIN).min(MAX_DOMAINS as u64);
+    BASE + frames * PER_FRAME + domains * PER_DOMAIN
+}
 
 /// Gives the allocator its memory.
 ///

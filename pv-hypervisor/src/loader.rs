@@ -1,8 +1,8 @@
 //! Domains from the bundle, every byte of which is untrusted.
 
 use crate::arch::{self, Platform, Registers};
-use crate::memory::Layout;
 use alloc::vec::Vec;
+use bare_machine::memory::Layout;
 use core::ops::Range;
 use hypercall_abi::{Features, Mfn, PAGE_SIZE};
 use pv_bundle::{Bundle, BundleError, Domain, GuestImage, ImageError, Options};

@@ -2,7 +2,8 @@
 //! clock, the console.
 #![allow(unsafe_code, reason = "frames are reached by address")]
 
-use crate::{arch, console, direct_map};
+use crate::{arch, console};
+use bare_machine::direct_map;
 use core::sync::atomic::AtomicU64;
 use hypercall_abi::calls::console_write::Stream;
 use hypercall_abi::{DomainId, Mfn, PAGE_SHIFT, PAGE_SIZE, VirtAddr};

@@ -1,10 +1,9 @@
-//! The hypervisor image. The core (`pv-core`) decides; what is here acts: it boots, maps
-//! memory, enters and leaves guests, keeps time, and speaks over the serial line.
+//! The hypervisor image. The core (`pv-core`) decides; what is here acts, on a machine that
+//! `bare-machine` has booted: it enters and leaves guests, keeps time, and speaks over the serial line.
 //!
 //! | file | what |
 //! |---|---|
-//! | `arch/` | everything that differs between processors; `arch/mod.rs` lists the names |
-//! | `memory`, `paging`, `direct_map` | who uses which memory; the hypervisor's own tables |
+//! | `arch/` | what differs between processors; `arch/mod.rs` lists the names |
 //! | `machine` | the core's view of this machine |
 //! | `loader` | domains from the bundle |
 //! | `run` | entries from guests, scheduling, the end of the run |
@@ -24,13 +23,9 @@ mod console;
 #[cfg(target_os = "none")]
 mod context;
 #[cfg(target_os = "none")]
-mod direct_map;
-#[cfg(target_os = "none")]
 mod fatal;
 #[cfg(target_os = "none")]
 mod heap;
-#[cfg(target_os = "none")]
-mod image;
 #[cfg(target_os = "none")]
 mod loader;
 #[cfg(target_os = "none")]
@@ -38,13 +33,9 @@ mod log;
 #[cfg(target_os = "none")]
 mod machine;
 #[cfg(target_os = "none")]
-mod memory;
-#[cfg(target_os = "none")]
 mod observe;
 #[cfg(target_os = "none")]
 mod options;
-#[cfg(target_os = "none")]
-mod paging;
 #[cfg(target_os = "none")]
 mod report;
 #[cfg(target_os = "none")]
@@ -53,8 +44,6 @@ mod run;
 mod start;
 #[cfg(target_os = "none")]
 mod stretch;
-#[cfg(target_os = "none")]
-mod uart;
 
 #[cfg(not(target_os = "none"))]
 fn main() {

@@ -3,13 +3,13 @@
 
 use crate::arch::{self, Entered, Platform};
 use crate::context::Context;
-use crate::fatal::Shown;
 use crate::loader::Loaded;
 use crate::machine::Hardware;
 use crate::observe::Observer;
 use crate::stretch::What;
 use crate::{report, say};
 use alloc::boxed::Box;
+use bare_machine::shown::Shown;
 use hypercall_abi::DomainId;
 use pv_core::domain::{Life, MAX_DOMAINS};
 use pv_core::vcpu::Mode;

@@ -1,15 +1,17 @@
 //! Boot, in order: processor, memory, clock, domains.
-#![allow(unsafe_code, reason = "the bundle is borrowed from raw memory")]
+#![allow(unsafe_code, reason = "heap and bundle are raw memory; the hooks are found by name")]
 
 use crate::machine::Hardware;
 use crate::options::Options;
-use crate::{arch, direct_map, fatal, loader, memory, run};
+use crate::{arch, fatal, heap, loader, run};
+use bare_machine::{BootInfo, direct_map, memory};
 use hypercall_abi::{AbiVersion, DomainId};
-use pv_boot_info::BootInfo;
 use pv_wire::RunTotals;
 
-/// What the architecture's boot code calls, on the boot stack, with the serial line open.
-pub fn start(boot: &BootInfo) -> ! {
+bare_machine::image!(start: start, stop: fatal::stop);
+
+/// What boot code calls, on the boot stack, with the serial line open.
+fn start(boot: &BootInfo) -> ! {
     let began = arch::now();
     arch::init_processor();
     defmt::info!(
@@ -21,9 +23,16 @@ pub fn start(boot: &BootInfo) -> ! {
     let options = Options::parse(&boot.command_line).unwrap_or_else(|word| {
         fatal::stop(format_args!("'{word}' on the command line: only focus=N is known"))
     });
-    let layout = memory::init(boot);
+    let layout = memory::init(boot, heap::bytes_for);
+    defmt::info!(
+        "own page tables: {=u64} pages executable, {=u64} writable, none both",
+        layout.checked.executable,
+        layout.checked.writable
+    );
+    // SAFETY: the layout has set the range aside for the heap.
+    unsafe { heap::init(&layout.heap) };
     let ticks_per_second = arch::init_timer();
-    let Some(bundle) = &boot.bundle else {
+    let Some(bundle) = &boot.module else {
         fatal::stop(format_args!("no bundle of guests: pass one as the boot module (-initrd)"));
     };
     // SAFETY: the bundle lies in memory of its own, which the layout keeps reserved: nobody

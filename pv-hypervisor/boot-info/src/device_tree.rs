@@ -27,7 +27,7 @@ impl core::fmt::Display for DeviceTreeError {
             }
             DeviceTreeError::InitrdOutsideMemory => f.write_str(
                 "the device tree's initrd is not in memory: give the machine more, or the \
-                     bundle less",
+                     module less",
             ),
         }
     }
@@ -102,12 +102,12 @@ fn read_chosen(boot: &mut BootInfo, chosen: &FdtNode<'_>) -> Result<(), DeviceTr
     if let (Some(start), Some(end)) = (place("linux,initrd-start"), place("linux,initrd-end"))
         && start != end
     {
-        let bundle = start..end;
-        let inside = |memory: &Range<u64>| memory.start <= bundle.start && bundle.end <= memory.end;
-        if bundle.is_empty() || !boot.memory.iter().any(inside) {
+        let module = start..end;
+        let inside = |memory: &Range<u64>| memory.start <= module.start && module.end <= memory.end;
+        if module.is_empty() || !boot.memory.iter().any(inside) {
             return Err(DeviceTreeError::InitrdOutsideMemory);
         }
-        boot.bundle = Some(bundle);
+        boot.module = Some(module);
     }
     if let Some(line) = chosen.property("bootargs") {
         let line = line.value();

@@ -19,9 +19,9 @@ pub struct BootInfo {
     pub memory: Ranges,
     /// Parts of it that are in use: firmware, tables, the boot loader's own structures.
     pub reserved: Ranges,
-    /// Where the bundle of guests lies, if there is one.
-    pub bundle: Option<Range<u64>>,
-    /// The hypervisor's command line, cut where it is not UTF-8 or too long.
+    /// Where the boot module lies, if there is one: the bundle of guests, or a first file system.
+    pub module: Option<Range<u64>>,
+    /// The command line, cut where it is not UTF-8 or too long.
     pub command_line: heapless::String<COMMAND_LINE_BYTES>,
 }
 
@@ -31,7 +31,7 @@ impl BootInfo {
         BootInfo {
             memory: Ranges::new(),
             reserved: Ranges::new(),
-            bundle: None,
+            module: None,
             command_line: heapless::String::new(),
         }
     }

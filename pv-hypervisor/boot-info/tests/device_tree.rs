@@ -21,7 +21,7 @@ fn what_the_machine_is_told() {
     assert_eq!(tree.ticks_per_second(), Some(10_000_000));
     let boot = read(VIRT, END).unwrap();
     assert_eq!(boot.memory.as_slice(), std::slice::from_ref(&(0x8000_0000..0xc000_0000)));
-    assert_eq!(boot.bundle.clone().map(|bundle| bundle.end - bundle.start), Some(5000));
+    assert_eq!(boot.module.clone().map(|module| module.end - module.start), Some(5000));
     assert_eq!(boot.command_line, "focus=1");
 }
 

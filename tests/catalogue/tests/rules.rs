@@ -25,6 +25,12 @@ fn lines_with(folder: &str, texts: &[&str]) -> Vec<(String, String)> {
     found
 }
 
+/// The same of all that the hypervisor's image is made of, besides the core.
+fn image_lines_with(texts: &[&str]) -> Vec<(String, String)> {
+    let folders = ["pv-hypervisor/src", "pv-hypervisor/bare-machine/src"];
+    folders.into_iter().flat_map(|folder| lines_with(folder, texts)).collect()
+}
+
 fn lines_of(path: &Path, texts: &[&str]) -> Vec<(String, String)> {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let text = fs::read_to_string(path).unwrap();
@@ -57,11 +63,11 @@ fn the_core_knows_memory_by_frame_number() {
 #[test]
 fn interrupts_stay_off() {
     let instructions = ["\"sti", "\"popf", "sti\\n", "set \"sstatus\", STATUS_INTERRUPTS"];
-    let on = lines_with("pv-hypervisor/src", &instructions);
+    let on = image_lines_with(&instructions);
     let [(file, line)] = &on[..] else { panic!("{on:?}") };
     assert_eq!(file, "timer.rs");
     assert!(line.contains("\"sti\", \"hlt\", \"cli\""), "{line}");
-    let gates = lines_with("pv-hypervisor/src/arch/x86_64", &["const GATE"]);
+    let gates = image_lines_with(&["const GATE"]);
     assert!(gates.len() >= 2);
     for (_, line) in gates {
         let kind = line.rsplit("0x").next().unwrap().trim_end_matches(';');
@@ -69,7 +75,7 @@ fn interrupts_stay_off() {
         let kind = u64::from_str_radix(kind, 16).unwrap();
         assert_eq!(kind >> 8 & 0xf, 14, "{line}");
     }
-    let cleared = lines_with("pv-hypervisor/src/arch/x86_64", &["const CALL_CLEARS"]);
+    let cleared = image_lines_with(&["const CALL_CLEARS"]);
     let [(_, line)] = &cleared[..] else { panic!("{cleared:?}") };
     let mask = line.rsplit("0x").next().unwrap().trim_end_matches(';').replace('_', "");
     assert_eq!(u64::from_str_radix(&mask, 16).unwrap() & 0x200, 0x200, "{line}");
@@ -94,10 +100,9 @@ fn the_core_is_plain_data() {
 fn nothing_retries_on_shared_words() {
     let retries =
         ["compare_exchange", "compare_and_swap", "fetch_update", "lr.d", "lr.w", "cmpxchg"];
-    for folder in ["pv-hypervisor/src", "pv-hypervisor/core/src"] {
-        let found = lines_with(folder, &retries);
+    for found in [image_lines_with(&retries), lines_with("pv-hypervisor/core/src", &retries)] {
         assert!(found.is_empty(), "{found:?}");
     }
-    let machine = lines_with("pv-hypervisor/src", &["fetch_or(", "fetch_and(", ".swap("]);
+    let machine = image_lines_with(&["fetch_or(", "fetch_and(", ".swap("]);
     assert!(machine.iter().filter(|(file, _)| file == "machine.rs").count() >= 3);
 }

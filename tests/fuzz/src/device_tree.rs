@@ -1,4 +1,4 @@
-//! The device tree: what is read of it are ranges that are not empty, and a bundle in memory.
+//! The device tree: what is read of it are ranges that are not empty, and a module in memory.
 
 use crate::{Found, ensure};
 use pv_boot_info::{BootInfo, DeviceTree};
@@ -17,7 +17,7 @@ pub(crate) fn run(bytes: &[u8]) -> Found {
         ensure(range.start < range.end, || format!("an empty range {range:x?}"))?;
     }
     ensure(boot.memory.iter().all(|range| range.end <= END), || "memory beyond the end".into())?;
-    let Some(bundle) = &boot.bundle else { return Ok(()) };
-    let inside = boot.memory.iter().any(|r| r.start <= bundle.start && bundle.end <= r.end);
-    ensure(inside, || format!("the bundle lies at {bundle:x?}, outside memory"))
+    let Some(module) = &boot.module else { return Ok(()) };
+    let inside = boot.memory.iter().any(|r| r.start <= module.start && module.end <= r.end);
+    ensure(inside, || format!("the module lies at {module:x?}, outside memory"))
 }

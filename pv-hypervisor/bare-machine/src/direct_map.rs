@@ -1,4 +1,4 @@
-//! All of memory, at its machine address plus a constant: how the hypervisor reaches frames.
+//! All of memory, at its machine address plus a constant: how the image reaches frames.
 #![allow(unsafe_code, reason = "this is where machine addresses become pointers")]
 
 use crate::arch;
@@ -10,10 +10,10 @@ pub fn pointer(address: u64) -> *mut u8 {
     arch::DIRECT_MAP.wrapping_add(address) as *mut u8
 }
 
-/// Bytes of memory that nothing writes while the hypervisor runs.
+/// Bytes of memory that nothing writes while the image runs.
 ///
 /// # Safety
-/// The range is mapped memory, and neither the hypervisor nor a guest ever writes it.
+/// The range is mapped memory, and nobody ever writes it.
 pub unsafe fn bytes(range: &Range<u64>) -> &'static [u8] {
     // SAFETY: mapped and unchanging, as the caller promises; bytes have no alignment.
     unsafe { core::slice::from_raw_parts(pointer(range.start), (range.end - range.start) as usize) }

@@ -1,4 +1,4 @@
-//! The privileged instructions that the hypervisor uses, one function each.
+//! The privileged instructions that images use, one function each.
 #![allow(unsafe_code, reason = "each function is one privileged instruction")]
 
 use core::arch::asm;

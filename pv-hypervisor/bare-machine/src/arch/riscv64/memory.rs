@@ -1,4 +1,4 @@
-//! The hypervisor's own page tables: where things are mapped, and what entries look like.
+//! The image's own page tables: where things are mapped, and what entries look like.
 //!
 //! RISC-V Privileged Architecture, 12.3 and 12.4.
 #![allow(unsafe_code, reason = "control registers and the translation cache")]
@@ -14,7 +14,7 @@ use hypercall_abi::pte::riscv64::FRAME_MASK;
 
 /// Virtual less machine address of the image.
 pub const IMAGE_OFFSET: u64 = 0xffff_ffff_0000_0000;
-/// Virtual address of machine address 0: the first of the hypervisor's half.
+/// Virtual address of machine address 0: the first of the image's half.
 pub const DIRECT_MAP: u64 = 0xffff_ffc0_0000_0000;
 /// `boot.s` maps this much of memory, and the direct map has room for no more.
 pub const BOOT_MAP_END: u64 = 254 << 30;
@@ -76,7 +76,7 @@ pub fn for_each_device(mut map: impl FnMut(u64, Range<u64>)) {
     }
 }
 
-/// Goes over to the hypervisor's own tables.
+/// Goes over to the image's own tables.
 ///
 /// # Safety
 /// They map the image, the stack, the direct map and the devices as the image expects.
@@ -90,7 +90,7 @@ pub unsafe fn set_own_root(root: u64) {
     serial::move_to_own_tables();
 }
 
-/// Machine address of the root of the hypervisor's own tables.
+/// Machine address of the root of the image's own tables.
 pub fn own_root() -> u64 {
     OWN_ROOT.load(Ordering::Relaxed)
 }
@@ -98,7 +98,7 @@ pub fn own_root() -> u64 {
 /// Translates through `root` from now on, and flushes every guest translation.
 ///
 /// # Safety
-/// The upper half of `root` is that of the hypervisor's own tables.
+/// The upper half of `root` is that of the image's own tables.
 #[inline(always)]
 pub unsafe fn load_root(root: u64) {
     // SAFETY: as the caller promises.
@@ -106,7 +106,7 @@ pub unsafe fn load_root(root: u64) {
     flush_all();
 }
 
-/// Flushes every guest translation of this processor; the hypervisor's own are global, and a
+/// Flushes every guest translation of this processor; the image's own are global, and a
 /// flush of one address-space identifier leaves those alone.
 #[inline(always)]
 pub fn flush_all() {

@@ -4,7 +4,7 @@
 
 use super::instructions::{counter, msr_read, port_read, port_write};
 use super::memory::{LOCAL_APIC, LOCAL_APIC_MACHINE};
-use crate::fatal;
+use crate::hooks;
 use core::arch::asm;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -57,7 +57,7 @@ pub fn init_timer() -> u64 {
     if base & 0x000f_ffff_ffff_f000 != LOCAL_APIC_MACHINE
         || base & (APIC_ENABLED | X2APIC) != APIC_ENABLED
     {
-        fatal::stop(format_args!("the local APIC is not where it should be: {base:#x}"));
+        hooks::stop(format_args!("the local APIC is not where it should be: {base:#x}"));
     }
     silence_pic();
     write(SPURIOUS, SOFTWARE_ENABLED | SPURIOUS_VECTOR);
@@ -87,7 +87,7 @@ fn measure() -> (u64, u64) {
     let limit = from.saturating_add(10_000_000_000);
     while port_read(0x61) & 0x20 == 0 {
         if counter() > limit {
-            fatal::stop(format_args!("the PIT does not count: no clock to measure the timer by"));
+            hooks::stop(format_args!("the PIT does not count: no clock to measure the timer by"));
         }
     }
     let (to, timer_to) = (counter(), read(CURRENT_COUNT));

@@ -1,6 +1,6 @@
 # PVH entry: 32-bit protected mode, no paging, ebx = start information. Builds tables that map
 # the first 4 GiB three times (at 0, in the direct map, and the image's 2 GiB) with large
-# pages, enters long mode and calls Rust. The tables last until the hypervisor's own are built.
+# pages, enters long mode and calls Rust. The tables last until the image's own are built.
 
 .set OFFSET, 0xffffffff80000000
 

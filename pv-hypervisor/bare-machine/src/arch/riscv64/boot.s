@@ -1,6 +1,6 @@
 # SBI entry: S-mode, no translation, a0 = hart, a1 = machine address of the device tree. Builds a
 # root of 1 GiB pages that maps the image where it is loaded, where it is linked, and the first
-# 254 GiB in the direct map; calls Rust. The root lasts until the hypervisor's own is built.
+# 254 GiB in the direct map; calls Rust. The root lasts until the image's own is built.
 
 .set OFFSET, 0xffffffff00000000
 .set LEAF, 0xcf                 # dirty, accessed, execute, write, read, valid

@@ -1,62 +1,53 @@
-//! Who uses which memory: what the boot loader gave, less what is in use, divided into the
-//! hypervisor's own and what the core hands to domains.
+//! Who uses which memory: what the boot loader gave, less what is in use, divided into the image's
+//! own and what is free.
 #![allow(unsafe_code, reason = "raw memory is given its first owner here")]
 
 use crate::arch;
 use crate::direct_map;
-use crate::fatal;
-use crate::heap;
+use crate::hooks;
 use crate::image::{Image, image};
-use crate::paging::{self, Access, TableFrames, Tables};
+use crate::paging::{self, Access, Checked, TableFrames, Tables};
 use core::ops::Range;
 use pv_boot_info::{BootInfo, Ranges};
-use pv_core::domain::MAX_DOMAINS;
 
 /// Bytes of a frame.
 const FRAME: u64 = 4096;
-/// Heap that the hypervisor has whatever the machine: the manifest, lists of domains.
-const HEAP_BASE: u64 = 1 << 20;
-/// Heap for each domain: its tables in the core, and its vCPU.
-const HEAP_PER_DOMAIN: u64 = 64 << 10;
-/// Memory of the machine for each domain that there is to be room for.
-const MEMORY_PER_DOMAIN: u64 = 1 << 20;
-/// Heap for each frame of memory: the frame table, and an eighth to round its growth; what the
-/// audit counts, in an image that has it.
-const HEAP_PER_FRAME: u64 = if cfg!(feature = "audit") { 18 + 32 } else { 18 };
 /// Memory below this address is left alone: firmware tables, and room to start processors.
 const LOW_MEMORY: u64 = 1 << 20;
 
 /// The division of memory, once it is decided.
 pub struct Layout {
-    /// Memory that domains may have.
+    /// Memory that nothing uses.
     pub free: Ranges,
-    /// Memory that they may not: firmware, the bundle.
+    /// Memory that something else uses: firmware, the boot module.
     pub reserved: Ranges,
-    /// Memory that the hypervisor uses: image, heap, page tables.
+    /// Memory that the image uses: itself, heap, page tables.
     pub own: Ranges,
+    /// The heap's part of that.
+    pub heap: Range<u64>,
+    /// What the check of the image's own page tables found.
+    pub checked: Checked,
 }
 
-/// Decides who uses which memory, builds and checks the hypervisor's own page tables, goes
-/// over to them, and opens the heap.
-pub fn init(boot: &BootInfo) -> Layout {
+/// Decides who uses which memory, builds and checks the image's own page tables, and goes over to
+/// them. `heap_bytes` says how large a heap is to be, for a number of frames of memory.
+pub fn init(boot: &BootInfo, heap_bytes: impl FnOnce(u64) -> u64) -> Layout {
     let image = image();
     let machine_image = image.text.start - arch::IMAGE_OFFSET..image.data.end - arch::IMAGE_OFFSET;
     let memory = whole_frames(&boot.memory);
     if memory.is_empty() {
-        fatal::stop(format_args!("the boot loader names no memory"));
+        hooks::stop(format_args!("the boot loader names no memory"));
     }
 
     let mut taken = boot.reserved.clone();
     add(&mut taken, 0..LOW_MEMORY);
     add(&mut taken, machine_image.clone());
-    if let Some(bundle) = &boot.bundle {
-        add(&mut taken, bundle.clone());
+    if let Some(module) = &boot.module {
+        add(&mut taken, module.clone());
     }
 
     let frames: u64 = memory.iter().map(|range| (range.end - range.start) / FRAME).sum();
-    let domains = (frames * FRAME / MEMORY_PER_DOMAIN).min(MAX_DOMAINS as u64);
-    let heap_bytes =
-        round_up(HEAP_BASE + frames * HEAP_PER_FRAME + domains * HEAP_PER_DOMAIN, FRAME);
+    let heap_bytes = round_up(heap_bytes(frames), FRAME);
     // One level-1 table for every 512 frames would be the very worst; large pages need one
     // table a gibibyte, and the edges of ranges a few more.
     let table_bytes = FRAME * (frames / (1 << 18) + 8 * memory.len() as u64 + 32);
@@ -70,20 +61,11 @@ pub fn init(boot: &BootInfo) -> Layout {
     let mut tables = Tables::new(tables);
     map_everything(&mut tables, &image, &memory);
     let constant = image.text.start - arch::IMAGE_OFFSET..image.rodata.end - arch::IMAGE_OFFSET;
-    match paging::check(tables.root(), &constant) {
-        Ok(checked) => defmt::info!(
-            "own page tables: {=u64} pages executable, {=u64} writable, none both",
-            checked.executable,
-            checked.writable
-        ),
-        Err((address, rule)) => {
-            fatal::stop(format_args!("own page tables, address {address:#x}: {rule}"))
-        }
-    }
+    let checked = paging::check(tables.root(), &constant).unwrap_or_else(|(address, rule)| {
+        hooks::stop(format_args!("own page tables, address {address:#x}: {rule}"))
+    });
     // SAFETY: the tables map the image where it runs, the stack, and the direct map.
     unsafe { arch::set_own_root(tables.root()) };
-    // SAFETY: as for the table frames; the other part of the same range.
-    unsafe { heap::init(&heap_range) };
 
     let mut free = Ranges::new();
     add(&mut taken, own.clone());
@@ -99,7 +81,7 @@ pub fn init(boot: &BootInfo) -> Layout {
     for range in &memory {
         for_each_free(range, &used, |piece| add(&mut others, piece));
     }
-    Layout { free, reserved: others, own: ours }
+    Layout { free, reserved: others, own: ours, heap: heap_range, checked }
 }
 
 fn map_everything(tables: &mut Tables, image: &Image, memory: &Ranges) {
@@ -142,7 +124,7 @@ fn choose(memory: &Ranges, taken: &Ranges, bytes: u64) -> Range<u64> {
         });
     }
     found.unwrap_or_else(|| {
-        fatal::stop(format_args!(
+        hooks::stop(format_args!(
             "no {} KiB of memory in one piece for heap and page tables: give the machine more",
             bytes / 1024
         ))
@@ -178,7 +160,7 @@ fn whole_frames(ranges: &Ranges) -> Ranges {
             continue;
         }
         if whole.iter().any(|other| other.start < inner.end && inner.start < other.end) {
-            fatal::stop(format_args!("the boot loader names memory at {:#x} twice", inner.start));
+            hooks::stop(format_args!("the boot loader names memory at {:#x} twice", inner.start));
         }
         add(&mut whole, inner);
     }
@@ -187,7 +169,7 @@ fn whole_frames(ranges: &Ranges) -> Ranges {
 
 fn add(ranges: &mut Ranges, range: Range<u64>) {
     if ranges.push(range).is_err() {
-        fatal::stop(format_args!("memory is in more than {} pieces", ranges.capacity()));
+        hooks::stop(format_args!("memory is in more than {} pieces", ranges.capacity()));
     }
 }
 

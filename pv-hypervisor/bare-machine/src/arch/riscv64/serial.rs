@@ -34,13 +34,13 @@ pub fn open(machine: u64) {
     uart::init(&Memory(ADDRESS.load(Ordering::Relaxed)));
 }
 
-/// The frame of the registers, for the hypervisor's own tables.
+/// The frame of the registers, for the image's own tables.
 pub fn frame() -> Option<Range<u64>> {
     let frame = MACHINE.load(Ordering::Relaxed) & !4095;
     (frame != 0).then_some(frame..frame + 4096)
 }
 
-/// From now on the registers are where the hypervisor's own tables map them.
+/// From now on the registers are where the image's own tables map them.
 pub fn move_to_own_tables() {
     let machine = MACHINE.load(Ordering::Relaxed);
     if machine != 0 {

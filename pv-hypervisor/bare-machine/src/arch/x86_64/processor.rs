@@ -1,21 +1,20 @@
 //! One processor: its control registers, segments, gates, and the block that entries find.
 #![allow(unsafe_code, reason = "control registers and descriptor tables")]
 
+use super::gates;
 use super::instructions::{cpuid, msr_read, msr_write};
-use super::trap;
-use crate::context::Context;
-use crate::{fatal, image};
+use crate::hooks;
 use core::arch::asm;
 use core::cell::UnsafeCell;
 
-/// Selector of the hypervisor's code.
+/// Selector of the image's code.
 const KERNEL_CODE: u16 = 0x08;
-/// Selector of the guest's data, loaded into every data segment.
+/// Selector of user mode's data, loaded into every data segment.
 pub const USER_DATA: u16 = 0x1b;
 /// Selector of the task state.
 const TASK: u16 = 0x28;
 
-/// CR4: global pages; set when the hypervisor's own tables are loaded.
+/// CR4: global pages; set when the image's own tables are loaded.
 pub const CR4_GLOBAL: u64 = 1 << 7;
 const CR4_DEBUG_EXTENSIONS: u64 = 1 << 3;
 const CR4_PAE: u64 = 1 << 5;
@@ -49,11 +48,11 @@ const TRAP_STACK: usize = 8 * 1024;
 /// Number of those stacks.
 pub const TRAP_STACKS: usize = 4;
 
-/// The task state: where the processor finds stacks. No I/O bitmap: the guest has no ports.
+/// The task state: where the processor finds stacks. No I/O bitmap: user mode has no ports.
 #[repr(C, packed(4))]
 struct TaskState {
     reserved: u32,
-    /// Stack of ring 0: behind the current vCPU's registers, so that a trap fills them.
+    /// Stack of ring 0: behind the current user's registers, so that a trap fills them.
     stack: u64,
     unused: [u64; 2],
     reserved2: u64,
@@ -66,9 +65,9 @@ struct TaskState {
 /// What belongs to one processor. `swapgs` makes GS point to it.
 #[repr(C, align(64))]
 struct Block {
-    /// At gs:0: behind the current vCPU's registers.
+    /// At gs:0: behind the current user's registers.
     registers_end: u64,
-    /// At gs:8: the guest's stack pointer, for two instructions.
+    /// At gs:8: the user's stack pointer, for two instructions.
     scratch: u64,
     task: TaskState,
     segments: [u64; 7],
@@ -115,8 +114,14 @@ struct TablePointer {
     base: u64,
 }
 
-/// Sets the processor up: from here on traps are handled.
-pub fn init_processor() {
+/// Sets the processor up: from here on traps are handled. `call_entry` gives the address of the
+/// entry for `syscall`, with or without the fast instructions for bases; `stubs` are the entries
+/// of the vectors, 16 bytes each.
+///
+/// # Safety
+/// They are entries, and whoever returns to user mode from them says before where registers go:
+/// [`set_registers_end`].
+pub unsafe fn init(call_entry: impl FnOnce(bool) -> u64, stubs: u64) {
     let block = BOOT_PROCESSOR.0.get();
     let [_, _, _, features] = cpuid(1, 0);
     let extended =
@@ -129,12 +134,13 @@ pub fn init_processor() {
         (extended & 1 << 20 != 0, "no-execute pages"),
     ] {
         if !present {
-            fatal::stop(format_args!("the processor has not {name}, which the hypervisor needs"));
+            hooks::stop(format_args!("the processor has not {name}, which the image needs"));
         }
     }
     // SAFETY: the block is ours alone and stays where it is; the descriptors are built here.
     unsafe { load_segments(block) };
-    trap::load_gates();
+    // SAFETY: as the caller promises.
+    unsafe { gates::load(stubs) };
 
     let [_, leaf7, leaf7_ecx, _] = if cpuid(0, 0)[0] >= 7 { cpuid(7, 0) } else { [0; 4] };
     let fast_bases = leaf7 & 1 != 0;
@@ -159,7 +165,7 @@ pub fn init_processor() {
         );
         msr_write(EFER, msr_read(EFER) | EFER_SYSCALL | EFER_NO_EXECUTE);
         msr_write(STAR, 0x0013_0008 << 32);
-        msr_write(LSTAR, trap::call_entry(fast_bases));
+        msr_write(LSTAR, call_entry(fast_bases));
         msr_write(CSTAR, 0);
         msr_write(FMASK, CALL_CLEARS);
         msr_write(FS_BASE, 0);
@@ -213,17 +219,18 @@ unsafe fn load_segments(block: *mut Block) {
     }
 }
 
-/// Makes `context` the vCPU that the next entries are from, and clears what the last one left in
-/// the segment registers, which the guest can load but which nobody saves.
+/// Says where entries from user mode store registers: downwards from `end`, behind which lies the
+/// stack pointer to go on with. Clears what the last user left in the segment registers, which user
+/// mode can load but which nobody saves.
 ///
 /// # Safety
-/// `context` is valid, and lies still, until another one is prepared.
-pub unsafe fn prepare_context(context: *mut Context) {
+/// What lies below `end` and the word there are the entries' own, and lie still, until this is
+/// called again.
+pub unsafe fn set_registers_end(end: u64) {
     let block = BOOT_PROCESSOR.0.get();
-    // SAFETY: `context` is valid as the caller promises; the block is this processor's.
+    // SAFETY: the block is this processor's; the memory is for the entries, as the caller
+    // promises.
     unsafe {
-        (*context).host_stack = image::image().stack_top;
-        let end = (&raw const (*context).host_stack) as u64;
         (*block).registers_end = end;
         (&raw mut (*block).task.stack).write_unaligned(end);
         asm!(

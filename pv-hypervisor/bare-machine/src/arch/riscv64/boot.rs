@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "reads what the firmware left in memory")]
 
 use super::{BOOT_MAP_END, serial, timer};
-use crate::{direct_map, fatal, image, start};
+use crate::{direct_map, hooks, image};
 use core::ops::Range;
 use pv_boot_info::{BootInfo, DeviceTree};
 
@@ -30,9 +30,9 @@ extern "C" fn boot_main(_hart: u64, address: u64) -> ! {
     let loaded = image::image().text.start - super::IMAGE_OFFSET;
     boot.reserved.extend([own, FIRMWARE..loaded]);
     if let Err(error) = tree.read(&mut boot, BOOT_MAP_END) {
-        fatal::stop(format_args!("{error}"));
+        hooks::stop(format_args!("{error}"));
     }
-    start::start(&boot)
+    hooks::start(&boot)
 }
 
 /// The tree, and where it lies.
@@ -43,12 +43,12 @@ fn open(address: u64) -> (DeviceTree<'static>, Range<u64>) {
     let word = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let size = word(4) as u64;
     if word(0) != MAGIC || size > MAX_BYTES || address + size > BOOT_MAP_END {
-        fatal::stop(format_args!("no device tree at {address:#x}"));
+        hooks::stop(format_args!("no device tree at {address:#x}"));
     }
     let range = address..address + size;
     // SAFETY: the tree's memory is reserved, so that nothing writes it.
     match DeviceTree::new(unsafe { direct_map::bytes(&range) }) {
         Ok(tree) => (tree, range),
-        Err(error) => fatal::stop(format_args!("at {address:#x}: {error}")),
+        Err(error) => hooks::stop(format_args!("at {address:#x}: {error}")),
     }
 }

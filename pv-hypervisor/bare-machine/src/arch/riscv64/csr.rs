@@ -1,7 +1,7 @@
 //! Control and status registers.
 #![allow(unsafe_code, reason = "control registers are reached by instructions")]
 
-/// Reads a register by name. Reading those that the hypervisor uses has no effect.
+/// Reads a register by name. Reading those that images use has no effect.
 macro_rules! read {
     ($name:literal) => {{
         let value: u64;

@@ -1,4 +1,4 @@
-//! The hypervisor's own page tables: building them, and checking them before they are used.
+//! The image's own page tables: building them, and checking them before they are used.
 #![allow(unsafe_code, reason = "page tables are written through the direct map")]
 
 use crate::arch::{self, Decoded};
@@ -11,10 +11,10 @@ const PAGE: u64 = 4096;
 const LARGE_PAGE: u64 = 2 << 20;
 /// Entries of a table.
 const ENTRIES: u64 = 512;
-/// First slot of a root that is the hypervisor's.
+/// First slot of a root that is the image's.
 const FIRST_SLOT: u64 = 256;
 
-/// What a mapping of the hypervisor permits. None is writable and executable.
+/// What a mapping of the image's permits. None is writable and executable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
     /// Reading and executing.
@@ -51,7 +51,7 @@ impl TableFrames {
     }
 }
 
-/// The hypervisor's address space, while it is built.
+/// The image's address space, while it is built.
 pub struct Tables {
     root: u64,
     frames: TableFrames,
@@ -153,7 +153,7 @@ fn check_table(
         match arch::decode_entry(entry, level) {
             Decoded::Absent => {}
             _ if level == arch::ROOT_LEVEL && slot < FIRST_SLOT => {
-                return Err((address, "the guest's half of the address space is not empty"));
+                return Err((address, "the lower half of the address space is not empty"));
             }
             Decoded::Table(below) => check_table(below, level - 1, address, constant, checked)?,
             Decoded::Leaf { machine, writable, executable, user, global } => {
@@ -161,13 +161,13 @@ fn check_table(
                     return Err((address, "the page is writable and executable"));
                 }
                 if user {
-                    return Err((address, "a guest can use the page"));
+                    return Err((address, "user mode can use the page"));
                 }
                 if !global {
                     return Err((address, "the page is not global"));
                 }
                 if writable && machine < constant.end && constant.start < machine + span {
-                    return Err((address, "the hypervisor's text or constants can be written"));
+                    return Err((address, "the image's text or constants can be written"));
                 }
                 checked.executable += if executable { span / PAGE } else { 0 };
                 checked.writable += if writable { span / PAGE } else { 0 };

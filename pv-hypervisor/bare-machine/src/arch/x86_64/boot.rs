@@ -4,7 +4,7 @@
 #![allow(unsafe_code, reason = "reads what the boot loader left in memory")]
 
 use super::{BOOT_MAP_END, serial};
-use crate::{direct_map, fatal, start};
+use crate::{direct_map, hooks};
 use core::ops::Range;
 use pv_boot_info::{BootInfo, COMMAND_LINE_BYTES, range};
 
@@ -29,7 +29,7 @@ impl Record {
     fn new(what: &str, address: u64, size: u64) -> Record {
         match range(address, size) {
             Some(range) if range.end <= BOOT_MAP_END => Record(range),
-            _ => fatal::stop(format_args!("PVH start information: {what} is at {address:#x}")),
+            _ => hooks::stop(format_args!("PVH start information: {what} is at {address:#x}")),
         }
     }
 
@@ -54,16 +54,16 @@ extern "C" fn boot_main(start_info: u64) -> ! {
     serial::init();
     let info = Record::new("the structure", start_info, INFO_BYTES);
     if info.u32(0) != MAGIC {
-        fatal::stop(format_args!("PVH start information: the magic number is {:#x}", info.u32(0)));
+        hooks::stop(format_args!("PVH start information: the magic number is {:#x}", info.u32(0)));
     }
     if info.u32(4) < 1 {
-        fatal::stop(format_args!("PVH start information: version 0 has no memory map"));
+        hooks::stop(format_args!("PVH start information: version 0 has no memory map"));
     }
     let mut boot = BootInfo::new();
     read_memory_map(&mut boot, info.u64(40), info.u32(48));
     read_module(&mut boot, info.u64(16), info.u32(12));
     read_command_line(&mut boot, info.u64(24));
-    start::start(&boot)
+    hooks::start(&boot)
 }
 
 fn read_memory_map(boot: &mut BootInfo, address: u64, entries: u32) {
@@ -72,7 +72,7 @@ fn read_memory_map(boot: &mut BootInfo, address: u64, entries: u32) {
         let entry = Record::new("the memory map", at, MAP_ENTRY_BYTES);
         let Some(range) = range(entry.u64(0), entry.u64(8)) else { continue };
         if entry.u32(16) == RAM && boot.memory.push(range).is_err() {
-            fatal::stop(format_args!("the memory map has more than {} ranges", boot.memory.len()));
+            hooks::stop(format_args!("the memory map has more than {} ranges", boot.memory.len()));
         }
     }
 }
@@ -81,22 +81,22 @@ fn read_module(boot: &mut BootInfo, address: u64, modules: u32) {
     if modules == 0 {
         return;
     }
-    let module = Record::new("the list of modules", address, MODULE_BYTES);
-    let (start, size) = (module.u64(0), module.u64(8));
+    let entry = Record::new("the list of modules", address, MODULE_BYTES);
+    let (start, size) = (entry.u64(0), entry.u64(8));
     // An empty file is as good as none, and is told of as that.
     if size == 0 {
         return;
     }
-    let Some(bundle) = range(start, size) else {
-        fatal::stop(format_args!("PVH start information: the module wraps: boot it again"));
+    let Some(module) = range(start, size) else {
+        hooks::stop(format_args!("PVH start information: the module wraps: boot it again"));
     };
-    let inside = |memory: &Range<u64>| memory.start <= bundle.start && bundle.end <= memory.end;
+    let inside = |memory: &Range<u64>| memory.start <= module.start && module.end <= memory.end;
     if !boot.memory.iter().any(inside) {
-        fatal::stop(format_args!(
+        hooks::stop(format_args!(
             "PVH start information: the module is not in memory: give the machine more"
         ));
     }
-    boot.bundle = Some(bundle);
+    boot.module = Some(module);
 }
 
 fn read_command_line(boot: &mut BootInfo, address: u64) {

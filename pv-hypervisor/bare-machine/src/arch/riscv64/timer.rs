@@ -2,8 +2,8 @@
 #![allow(unsafe_code, reason = "control registers")]
 
 use super::csr::{INTERRUPT_TIMER, STATUS_PREVIOUS_SUPERVISOR, change, read};
-use super::{sbi, trap};
-use crate::fatal;
+use super::sbi;
+use crate::hooks;
 use core::arch::asm;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
@@ -34,7 +34,7 @@ pub fn init_timer() -> u64 {
     METHOD.store(method, Ordering::Relaxed);
     let ticks = TICKS_PER_SECOND.load(Ordering::Relaxed);
     if ticks == 0 {
-        fatal::stop(format_args!("the device tree has no timebase-frequency"));
+        hooks::stop(format_args!("the device tree has no timebase-frequency"));
     }
     ticks
 }
@@ -45,6 +45,7 @@ fn has_comparison_register() -> bool {
     // SAFETY: a trap only sets registers that are set again here; the trap entry is put back.
     unsafe {
         asm!(
+            "csrr {before}, stvec",
             "lla {entry}, 2f",
             "csrw stvec, {entry}",
             "li {found}, 0",
@@ -52,11 +53,12 @@ fn has_comparison_register() -> bool {
             "li {found}, 1",
             ".balign 4",
             "2:",
+            "csrw stvec, {before}",
+            before = out(reg) _,
             entry = out(reg) _,
             found = out(reg) found,
             options(nostack),
         );
-        change!(write "stvec", trap::entry());
         change!(clear "sstatus", STATUS_PREVIOUS_SUPERVISOR);
     }
     found != 0

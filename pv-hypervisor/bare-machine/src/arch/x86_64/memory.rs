@@ -1,4 +1,4 @@
-//! The hypervisor's own page tables: where things are mapped, and what entries look like.
+//! The image's own page tables: where things are mapped, and what entries look like.
 //!
 //! Intel SDM volume 3, 4.5.
 #![allow(unsafe_code, reason = "control registers and the translation cache")]
@@ -12,7 +12,7 @@ use hypercall_abi::pte::x86_64::FRAME_MASK;
 
 /// Virtual less machine address of the image.
 pub const IMAGE_OFFSET: u64 = 0xffff_ffff_8000_0000;
-/// Virtual address of machine address 0: the first of the hypervisor's half.
+/// Virtual address of machine address 0: the first of the image's half.
 pub const DIRECT_MAP: u64 = 0xffff_8000_0000_0000;
 /// `boot.s` maps this much of memory.
 pub const BOOT_MAP_END: u64 = 4 << 30;
@@ -76,7 +76,7 @@ pub fn for_each_device(mut map: impl FnMut(u64, Range<u64>)) {
     map(LOCAL_APIC, LOCAL_APIC_MACHINE..LOCAL_APIC_MACHINE + 4096);
 }
 
-/// Goes over to the hypervisor's own tables.
+/// Goes over to the image's own tables.
 ///
 /// # Safety
 /// They map the image, the stack and the direct map as the image expects.
@@ -93,7 +93,7 @@ pub unsafe fn set_own_root(root: u64) {
     }
 }
 
-/// Machine address of the root of the hypervisor's own tables.
+/// Machine address of the root of the image's own tables.
 pub fn own_root() -> u64 {
     OWN_ROOT.load(Ordering::Relaxed)
 }
@@ -101,14 +101,14 @@ pub fn own_root() -> u64 {
 /// Translates through `root` from now on, and flushes every guest translation.
 ///
 /// # Safety
-/// The upper half of `root` is that of the hypervisor's own tables.
+/// The upper half of `root` is that of the image's own tables.
 #[inline(always)]
 pub unsafe fn load_root(root: u64) {
     // SAFETY: as the caller promises.
     unsafe { asm!("mov cr3, {}", in(reg) root, options(nostack)) };
 }
 
-/// Flushes every guest translation of this processor; the hypervisor's own are global.
+/// Flushes every guest translation of this processor; the image's own are global.
 pub fn flush_all() {
     // SAFETY: loading CR3 with its own value changes nothing else.
     unsafe { asm!("mov {0}, cr3", "mov cr3, {0}", out(reg) _, options(nostack)) };
