@@ -20,6 +20,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod fs;
+pub mod machine_test;
 pub mod memory;
 #[cfg(any(test, feature = "model"))]
 pub mod model;
