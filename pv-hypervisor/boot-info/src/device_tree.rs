@@ -50,17 +50,27 @@ impl<'a> DeviceTree<'a> {
 
     /// Machine address of the registers of the first serial port.
     pub fn serial_port(self) -> Option<u64> {
-        fn find<'a>(node: FdtNode<'a>, depth: u32) -> Option<u64> {
-            if node.is_compatible("ns16550a")
+        self.device("ns16550a")
+    }
+
+    /// Machine address of the register of the device that ends an emulator with an exit status.
+    pub fn finisher(self) -> Option<u64> {
+        self.device("sifive,test0")
+    }
+
+    /// Machine address of the registers of the first device of a kind.
+    fn device(self, kind: &str) -> Option<u64> {
+        fn find<'a>(node: FdtNode<'a>, kind: &str, depth: u32) -> Option<u64> {
+            if node.is_compatible(kind)
                 && let Some(registers) = registers(node).next()
             {
                 return Some(registers.start);
             }
             let below = depth.checked_sub(1)?;
-            node.children().find_map(|child| find(child, below))
+            node.children().find_map(|child| find(child, kind, below))
         }
         // The root, a bus, perhaps a bus below it, the device.
-        find(self.0.root(), 3)
+        find(self.0.root(), kind, 3)
     }
 
     /// Ticks of the counter in a second.

@@ -18,6 +18,7 @@ fn read(bytes: &[u8], end: u64) -> Result<BootInfo, DeviceTreeError> {
 fn what_the_machine_is_told() {
     let tree = DeviceTree::new(VIRT).unwrap();
     assert_eq!(tree.serial_port(), Some(0x1000_0000));
+    assert_eq!(tree.finisher(), Some(0x10_0000));
     assert_eq!(tree.ticks_per_second(), Some(10_000_000));
     let boot = read(VIRT, END).unwrap();
     assert_eq!(boot.memory.as_slice(), std::slice::from_ref(&(0x8000_0000..0xc000_0000)));
@@ -46,7 +47,12 @@ fn a_tree_with_a_wrong_word_is_read_or_refused() {
             let mut damaged = VIRT.to_vec();
             damaged[at..at + 4].copy_from_slice(&word.to_be_bytes());
             if let Ok(tree) = DeviceTree::new(&damaged) {
-                let _ = (tree.serial_port(), tree.ticks_per_second(), read(&damaged, END));
+                let _ = (
+                    tree.serial_port(),
+                    tree.finisher(),
+                    tree.ticks_per_second(),
+                    read(&damaged, END),
+                );
             } else {
                 refused += 1;
             }

@@ -4,7 +4,9 @@
 #![allow(unsafe_code, reason = "control registers and the translation cache")]
 
 use super::csr::change;
-use super::serial;
+use super::device::Device;
+use super::power::FINISHER;
+use super::serial::PORT;
 use crate::arch::Decoded;
 use crate::paging::Access;
 use core::arch::asm;
@@ -20,8 +22,9 @@ pub const DIRECT_MAP: u64 = 0xffff_ffc0_0000_0000;
 pub const BOOT_MAP_END: u64 = 254 << 30;
 /// Level of the root.
 pub const ROOT_LEVEL: u32 = 3;
-/// Virtual address of the registers of devices.
-pub const DEVICES: u64 = 0xffff_ffff_c000_0000;
+/// The devices, and the virtual address of the frame of each one's registers.
+const DEVICES: [(&Device, u64); 2] =
+    [(&PORT, 0xffff_ffff_c000_0000), (&FINISHER, 0xffff_ffff_c000_1000)];
 
 const VALID: u64 = 1 << 0;
 const READ: u64 = 1 << 1;
@@ -71,8 +74,10 @@ pub fn decode_entry(entry: u64, _level: u32) -> Decoded {
 
 /// Names the registers of devices that are to be mapped: virtual address and machine range.
 pub fn for_each_device(mut map: impl FnMut(u64, Range<u64>)) {
-    if let Some(frame) = serial::frame() {
-        map(DEVICES, frame);
+    for (device, page) in DEVICES {
+        if let Some(frame) = device.frame() {
+            map(page, frame);
+        }
     }
 }
 
@@ -87,7 +92,7 @@ pub unsafe fn set_own_root(root: u64) {
         change!(write "satp", SV39 | root >> 12);
         asm!("sfence.vma", options(nostack));
     }
-    serial::move_to_own_tables();
+    DEVICES.iter().for_each(|(device, page)| device.move_to(*page));
 }
 
 /// Machine address of the root of the image's own tables.

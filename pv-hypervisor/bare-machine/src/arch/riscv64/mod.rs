@@ -3,6 +3,7 @@
 mod boot;
 pub mod cause;
 mod csr;
+mod device;
 mod floating_point;
 mod memory;
 mod power;
