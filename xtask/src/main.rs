@@ -20,6 +20,7 @@ mod logs;
 mod machine;
 mod manifest_file;
 mod names;
+mod native;
 mod new;
 mod packages;
 mod process;

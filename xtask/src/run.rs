@@ -8,7 +8,7 @@ use crate::logs::{Level, Logs};
 use crate::machine::{self, Ending, Wants};
 use crate::packages::MayInstall;
 use crate::screen::{Look, Screen};
-use crate::{manifest_file, process, qemu, size, summary, workspace};
+use crate::{manifest_file, native, process, qemu, size, summary, workspace};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use pv_wire::{DomainReport, Item, RunReport};
@@ -33,6 +33,8 @@ pub struct Run {
     /// Domains of our guest kernel (2, or none beside --guest or --manifest).
     #[arg(long, value_name = "N", conflicts_with = "manifest")]
     guests: Option<usize>,
+    #[command(flatten)]
+    native: native::Options,
     /// Memory of the machine (512M; 128M with --debug, whose audit walks all of it).
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     memory: Option<u64>,
@@ -74,6 +76,9 @@ pub struct Run {
 impl Run {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
+        if self.native.native {
+            return self.native();
+        }
         let mut plan = self.plan()?;
         plan.options.log = self.log.option();
         plan.options.trace = self.trace;
@@ -126,6 +131,20 @@ impl Run {
             bail!("{reason}");
         }
         Ok(())
+    }
+
+    /// The kernel without a hypervisor.
+    fn native(&self) -> Result<()> {
+        let native = native::Native {
+            arch: self.arch,
+            debug: self.debug,
+            may: MayInstall(!self.no_install),
+            memory: self.memory,
+            options: &self.native,
+            limit: (self.timeout != 0).then(|| Duration::from_secs(self.timeout)),
+        };
+        let typed = std::io::stdin().is_terminal();
+        native.run_here(if typed { Stdio::inherit() } else { Stdio::null() })
     }
 
     /// The domains that are asked for.

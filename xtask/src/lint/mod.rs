@@ -18,8 +18,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Packages for bare metal, checked for both architectures.
-const IMAGES: [&str; 5] =
-    ["pv-hypervisor", "pv-guest-kernel", "conformance-guest", "bench-guest", "hostile-guest"];
+const IMAGES: [&str; 6] = [
+    "pv-hypervisor",
+    "pv-guest-kernel",
+    "native-kernel",
+    "conformance-guest",
+    "bench-guest",
+    "hostile-guest",
+];
 
 /// Check names, unsafe code, files, formatting and clippy.
 #[derive(Args)]

@@ -1,0 +1,56 @@
+//! Boot, in order: processor, memory, clock; then the kernel.
+#![allow(unsafe_code, reason = "heap and first file system are raw memory; hooks found by name")]
+
+use crate::arch::Processor;
+use crate::pages::Pages;
+use crate::platform::Native;
+use crate::{fatal, heap, say};
+use bare_machine::{BootInfo, arch, direct_map, memory};
+use kernel_core::memory::{Frames, Kind};
+use kernel_core::{PAGE, Platform, machine_test};
+
+bare_machine::image!(start: start, stop: fatal::stop);
+
+/// What boot code calls, on the boot stack, with the serial line open.
+fn start(boot: &BootInfo) -> ! {
+    Processor::init();
+    let layout = memory::init(boot, heap::bytes_for);
+    // SAFETY: the layout has set the range aside for the heap.
+    unsafe { heap::init(&layout.heap) };
+    let mut platform = Native::new(Pages::new(boot), arch::init_timer());
+    let mut frames = platform.pages().frames(&layout);
+    let archive = boot.module.as_ref().map_or(&[][..], |module| {
+        // SAFETY: it lies in memory of its own, which the layout keeps reserved: nobody writes it.
+        unsafe { direct_map::bytes(module) }
+    });
+    say!(
+        "kernel {}, native: {} KiB of memory free, {} KiB of heap, first file system of {} bytes",
+        env!("CARGO_PKG_VERSION"),
+        frames.count(Kind::Free) * (PAGE as u64 / 1024),
+        (layout.heap.end - layout.heap.start) / 1024,
+        archive.len()
+    );
+    let mut words = boot.command_line.split_whitespace();
+    let well = if words.any(|word| word == "machine-test") {
+        test_machine(&mut platform, &mut frames)
+    } else {
+        true
+    };
+    arch::power_off(well)
+}
+
+/// Tests what the kernel expects of the machine; whether all of it is so.
+fn test_machine(platform: &mut Native, frames: &mut Frames) -> bool {
+    let programs = machine_test::Programs::of(Native::MACHINE);
+    let report = &mut |_: &mut Native, name| say!("machine test: {name}");
+    match machine_test::run(platform, frames, &programs, report) {
+        Ok(count) => {
+            say!("machine test: {count} passed");
+            true
+        }
+        Err(broken) => {
+            say!("machine test: FAILED: {broken}");
+            false
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `cargo xtask run --native`: the guest kernel on the bare machine, without a hypervisor.
+
+use crate::arch::Arch;
+use crate::images::Builder;
+use crate::machine::{self, Ending, Wants};
+use crate::packages::MayInstall;
+use crate::{process, qemu};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use pv_wire::Item;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+/// The native kernel's package.
+pub const NATIVE: &str = "native-kernel";
+
+/// Bytes of memory of the machine, unless told otherwise.
+const MEMORY: u64 = 512 << 20;
+
+/// QEMU's exit status after a run that ended well, on x86-64: what `isa-debug-exit` makes of it.
+const X86_64_WELL: i32 = 33;
+
+/// Options of `run` that are for the native kernel.
+#[derive(Args)]
+pub struct Options {
+    /// No hypervisor: our guest kernel alone, on the bare machine.
+    #[arg(long, conflicts_with_all = [
+        "guest", "manifest", "guests", "audit", "gdb", "focus", "trace", "json", "keep",
+    ])]
+    pub native: bool,
+    /// With --native: the kernel's command line.
+    #[arg(long, value_name = "TEXT", requires = "native", default_value = "")]
+    pub cmdline: String,
+    /// With --native: a file that the kernel gets as its first file system.
+    #[arg(long, value_name = "FILE", requires = "native")]
+    pub module: Option<PathBuf>,
+}
+
+/// A native machine that is to run.
+pub struct Native<'a> {
+    /// Its architecture.
+    pub arch: Arch,
+    /// Whether the image is a debug image.
+    pub debug: bool,
+    /// Whether missing things may be installed.
+    pub may: MayInstall,
+    /// Bytes of memory.
+    pub memory: Option<u64>,
+    /// The kernel's command line, and its file.
+    pub options: &'a Options,
+    /// Real time that it may take.
+    pub limit: Option<Duration>,
+}
+
+impl Native<'_> {
+    /// Builds and boots it; `show` gets what it says as it comes.
+    ///
+    /// # Errors
+    /// What could not be had, or how the run ended if it did not end well.
+    pub fn run(&self, input: Stdio, mut show: impl FnMut(&[u8])) -> Result<()> {
+        if let Some(module) = &self.options.module
+            && !module.is_file()
+        {
+            bail!("--module {}: there is no such file", module.display());
+        }
+        let qemu = qemu::find(self.arch, self.may)?;
+        let kernel = Builder::new(self.arch, self.debug, self.may)?.package(NATIVE)?;
+        let boot = qemu::Boot {
+            hypervisor: &kernel,
+            bundle: self.options.module.as_deref(),
+            command_line: &self.options.cmdline,
+            memory: self.memory.unwrap_or(MEMORY),
+            debugger: None,
+        };
+        let mut command = qemu::command(&qemu, self.arch, &boot);
+        command.stdin(input);
+        let ending = machine::boot(&mut command, self.limit, |item| {
+            match item {
+                Item::Outside(bytes) => show(&bytes),
+                Item::Message(message) => show(&message.bytes),
+            }
+            Wants::More
+        })?;
+        let line = process::show(&command);
+        match ending {
+            Ending::Exited(status) if ended_well(self.arch, status.code()) => Ok(()),
+            Ending::Exited(status) => bail!("the kernel ended badly ({status}): `{line}`"),
+            Ending::TimedOut | Ending::Lingered => {
+                bail!("the kernel did not end in time, --timeout gives it more: `{line}`")
+            }
+        }
+    }
+
+    /// As [`run`](Self::run), on this terminal.
+    pub fn run_here(&self, input: Stdio) -> Result<()> {
+        let mut output = std::io::stdout();
+        let mut written = Ok(());
+        self.run(input, |bytes| {
+            if written.is_ok() {
+                written = output.write_all(bytes).and_then(|()| output.flush());
+            }
+        })?;
+        written.context("cannot write to the output")
+    }
+}
+
+fn ended_well(arch: Arch, code: Option<i32>) -> bool {
+    match arch {
+        Arch::X86_64 => code == Some(X86_64_WELL),
+        Arch::Riscv64 => code == Some(0),
+    }
+}
