@@ -37,13 +37,13 @@ impl Clock {
 
     /// Nanoseconds since the machine started.
     pub fn now(&self) -> u64 {
-        (u128::from(arch::now()) * u128::from(self.tick) >> 32) as u64
+        ((u128::from(arch::now()) * u128::from(self.tick)) >> 32) as u64
     }
 
     /// Sets or clears the alarm.
     pub fn set_alarm(&mut self, at: Option<u64>) {
         // Rounded up, so that the time has come when it rings.
-        let ticks = |at: u64| (u128::from(at) * u128::from(self.nanosecond) >> 32) + 1;
+        let ticks = |at: u64| ((u128::from(at) * u128::from(self.nanosecond)) >> 32) + 1;
         self.alarm = at.map_or(u64::MAX, |at| u64::try_from(ticks(at)).unwrap_or(u64::MAX));
     }
 

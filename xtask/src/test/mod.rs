@@ -5,6 +5,7 @@ mod containment;
 mod count;
 mod damaged;
 mod linker;
+mod native;
 mod new_guest;
 mod refused;
 
@@ -59,6 +60,7 @@ impl Test {
                 count += containment::all(arch, may);
                 count += damaged::all(arch, may);
                 count += linker::all(arch, may);
+                count += native::all(arch, may);
                 count += new_guest::all(arch, may);
                 count += siege(arch, may);
             }

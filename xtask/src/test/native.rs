@@ -1,0 +1,64 @@
+//! The native kernel: that its machine keeps what the kernel expects of it, and that a run which
+//! ends badly is known for one.
+
+use super::count::{Count, one};
+use crate::arch::Arch;
+use crate::native::{Native, Options};
+use crate::packages::MayInstall;
+use crate::progress::Progress;
+use anyhow::{Context, Result, bail, ensure};
+use std::process::Stdio;
+use std::time::Duration;
+
+/// Real time that a run may take.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Bytes of memory that the kernel does not fit in; on riscv64 the firmware does.
+const fn too_little(arch: Arch) -> u64 {
+    match arch {
+        Arch::X86_64 => 4 << 20,
+        Arch::Riscv64 => 6 << 20,
+    }
+}
+
+/// The tests of an architecture.
+pub fn all(arch: Arch, may: MayInstall) -> Count {
+    let mut count = one(&format!("the bare machine under the kernel, {arch}"), |progress| {
+        machine_test(arch, may, progress)
+    });
+    count += one(&format!("the native kernel cannot go on, {arch}"), |progress| {
+        let (said, ended) = run(arch, may, Some(too_little(arch)), "", progress);
+        let Err(reason) = ended else { bail!("it ended well, having said:\n{said}") };
+        ensure!(said.contains("kernel: cannot go on: "), "it said no reason: {said}");
+        ensure!(format!("{reason:#}").contains("ended badly"), "{reason:#}");
+        Ok(())
+    });
+    count
+}
+
+fn machine_test(arch: Arch, may: MayInstall, progress: &Progress) -> Result<()> {
+    let (said, ended) = run(arch, may, None, "machine-test", progress);
+    ended.with_context(|| format!("it said:\n{said}"))?;
+    // What has not been run has not failed.
+    let passed = said.lines().find_map(|line| {
+        line.strip_prefix("machine test: ")?.strip_suffix(" passed")?.parse::<usize>().ok()
+    });
+    ensure!(passed.is_some_and(|passed| passed > 0), "nothing was tested; it said:\n{said}");
+    Ok(())
+}
+
+/// What it said, and how it ended.
+fn run(
+    arch: Arch,
+    may: MayInstall,
+    memory: Option<u64>,
+    words: &str,
+    progress: &Progress,
+) -> (String, Result<()>) {
+    let options = Options { native: true, cmdline: words.to_owned(), module: None };
+    let native = Native { arch, debug: false, may, memory, options: &options, limit: Some(LIMIT) };
+    let mut said = Vec::new();
+    progress.at("booting");
+    let ended = native.run(Stdio::null(), |bytes| said.extend_from_slice(bytes));
+    (String::from_utf8_lossy(&said).replace('\r', ""), ended)
+}
