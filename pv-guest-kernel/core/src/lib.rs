@@ -25,6 +25,7 @@ pub mod memory;
 #[cfg(any(test, feature = "model"))]
 pub mod model;
 mod platform;
+pub mod random;
 pub mod registers;
 
 pub use hypercall_abi::{Pfn, VirtAddr};

@@ -1,6 +1,7 @@
 //! Pages of the kernel's memory, by number: page 0 is where the machine's memory begins.
 #![allow(unsafe_code, reason = "pages are reached by address")]
 
+use crate::arch;
 use bare_machine::memory::Layout;
 use bare_machine::{BootInfo, direct_map};
 use core::ops::Range;
@@ -44,7 +45,7 @@ impl Pages {
     /// Machine address of a page.
     #[inline(always)]
     pub fn address(self, page: Pfn) -> u64 {
-        self.first + page.0 * PAGE as u64
+        self.first.wrapping_add(page.0 << PAGE.trailing_zeros())
     }
 
     /// The page at a machine address.
@@ -77,15 +78,13 @@ impl Pages {
     /// Copies a page to another.
     pub fn copy(self, from: Pfn, to: Pfn) {
         assert!(from != to, "a page is copied to itself");
-        // SAFETY: two whole pages, which do not overlap as they are not the same.
-        unsafe {
-            core::ptr::copy_nonoverlapping(self.at(from, 0, PAGE), self.at(to, 0, PAGE), PAGE)
-        };
+        // SAFETY: two whole pages.
+        unsafe { arch::copy_page(self.at(from, 0, PAGE).cast(), self.at(to, 0, PAGE).cast()) };
     }
 
     /// Fills a page with zeros.
     pub fn clear(self, page: Pfn) {
         // SAFETY: a whole page.
-        unsafe { self.at(page, 0, PAGE).write_bytes(0, PAGE) };
+        unsafe { arch::zero_page(self.at(page, 0, PAGE).cast()) };
     }
 }

@@ -135,8 +135,8 @@ impl Platform for Native {
 
     fn load_float(&mut self, from: &FloatState) {
         // A process can have written it, in a signal frame.
-        if !arch::takes_float(&from.0) {
-            return self.load_float(&self.clean_float());
+        if let Some(sanitised) = arch::sanitised_float(from) {
+            return self.load_float(&sanitised);
         }
         // SAFETY: as `save_float`; and the processor takes it.
         unsafe { (*from.0.as_ptr().cast::<FloatingPoint>()).load() };

@@ -1,30 +1,28 @@
-//! Bytes that differ: a generator stirred by the moment at which it is asked. Neither machine has a
-//! source of chance that an emulator repeats, so that a run can be repeated: who watches the
-//! clock can guess these bytes.
+//! Random bytes, as far as the machine has any: those of the processor's own source on x86-64 if it
+//! has one, and the moments at which the kernel asks. An emulator that counts instructions makes
+//! these the same in each run, which is what it is for.
 
-use bare_machine::arch;
+use crate::arch;
+use kernel_core::random::Pool;
 
-/// Splitmix64 (Steele, Lea, Flood, 2014).
+/// The machine's random bytes.
 #[derive(Debug)]
 pub struct Random {
-    state: u64,
+    pool: Pool,
 }
 
 impl Random {
     /// Seeded by the clock.
     pub fn new() -> Random {
-        Random { state: arch::now() }
+        Random { pool: Pool::new(bare_machine::arch::now()) }
     }
 
     /// Fills with bytes.
     pub fn fill(&mut self, to: &mut [u8]) {
-        self.state ^= arch::now().rotate_left(32);
         for chunk in to.chunks_mut(8) {
-            self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut word = self.state;
-            word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-            chunk.copy_from_slice(&(word ^ word >> 31).to_le_bytes()[..chunk.len()]);
+            let moment = bare_machine::arch::now().rotate_left(17);
+            let word = self.pool.next(arch::hardware_random().unwrap_or(0) ^ moment);
+            chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
         }
     }
 }

@@ -4,14 +4,17 @@
 
 use crate::arch;
 use crate::pages::Pages;
+use alloc::vec::Vec;
 use bare_machine::arch::{Decoded, ROOT_LEVEL, decode_entry, flush_all, flush_page};
 use bare_machine::direct_map;
-use kernel_core::{Access, Change, NoPage, Pfn, Used, VirtAddr};
+use kernel_core::{Access, Change, NoPage, Pfn, Protection, Used, VirtAddr};
 
-/// Entries of a table; the lower half of a root's are the process's.
+/// Entries of a table; the upper half of a root's are the kernel's.
 const ENTRIES: u64 = 512;
+/// Base-two logarithm of the bytes that a table of level 1 maps.
+const PART_SHIFT: u32 = 21;
 /// First address that is not for processes.
-const END: u64 = 1 << (12 + 9 * ROOT_LEVEL - 1);
+const END: u64 = 1 << (11 + 9 * ROOT_LEVEL);
 /// Pages that are flushed one by one; when more are stale, everything is.
 const FEW: usize = 32;
 
@@ -20,6 +23,8 @@ const FEW: usize = 32;
 pub struct Space {
     /// Machine address of the root.
     root: u64,
+    /// Machine addresses of the tables below it.
+    tables: Vec<u64>,
 }
 
 /// All address spaces: which of them the processor translates by, and what it may still know of
@@ -35,8 +40,13 @@ pub struct Spaces {
     stale: [u64; FEW],
     /// How many pages are stale; more than there is room for: any may be.
     stale_count: usize,
+    /// Whether fetches may not see yet what was written to pages that are mapped to be executed.
+    stale_fetches: bool,
+    /// What is in the upper half of every root: place and entry.
+    upper_half: Vec<(u64, u64)>,
 }
 
+#[inline(always)]
 fn slot(table: u64, address: u64, level: u32) -> u64 {
     table + 8 * (address >> (12 + 9 * (level - 1)) & (ENTRIES - 1))
 }
@@ -53,6 +63,11 @@ fn write(slot: u64, entry: u64) {
 
 /// The slot of the entry that maps a page, if there are tables down to it.
 fn leaf_slot(root: u64, address: u64) -> Option<u64> {
+    Some(slot(leaf_table(root, address)?, address, 1))
+}
+
+/// The table of level 1 for a page, if there are tables down to it.
+fn leaf_table(root: u64, address: u64) -> Option<u64> {
     let mut table = root;
     for level in (2..=ROOT_LEVEL).rev() {
         match decode_entry(read(slot(table, address, level)), level) {
@@ -60,14 +75,22 @@ fn leaf_slot(root: u64, address: u64) -> Option<u64> {
             _ => return None,
         }
     }
-    Some(slot(table, address, 1))
+    Some(table)
 }
 
 impl Spaces {
     /// No process yet: the processor uses the kernel's own tables.
     pub fn new(pages: Pages) -> Spaces {
-        let loaded = bare_machine::arch::own_root();
-        Spaces { pages, loaded, stale: [0; FEW], stale_count: 0 }
+        let own = bare_machine::arch::own_root();
+        let upper_half = (ENTRIES / 2..ENTRIES).map(|index| (8 * index, read(own + 8 * index)));
+        Spaces {
+            pages,
+            loaded: own,
+            stale: [0; FEW],
+            stale_count: 0,
+            stale_fetches: false,
+            upper_half: upper_half.filter(|(_, entry)| *entry != 0).collect(),
+        }
     }
 
     fn take(&self, take: &mut dyn FnMut() -> Option<Pfn>) -> Option<u64> {
@@ -82,11 +105,10 @@ impl Spaces {
     /// [`NoPage`], when `take` gave none.
     pub fn create(&mut self, take: &mut dyn FnMut() -> Option<Pfn>) -> Result<Space, NoPage> {
         let root = self.take(take).ok_or(NoPage)?;
-        let own = bare_machine::arch::own_root();
-        for index in ENTRIES / 2..ENTRIES {
-            write(root + 8 * index, read(own + 8 * index));
+        for (place, entry) in &self.upper_half {
+            write(root + place, *entry);
         }
-        Ok(Space { root })
+        Ok(Space { root, tables: Vec::new() })
     }
 
     /// Takes an address space apart; `give` gets the pages of its tables.
@@ -95,19 +117,8 @@ impl Spaces {
         if space.root == self.loaded {
             self.load(bare_machine::arch::own_root());
         }
-        self.give_below(space.root, ROOT_LEVEL, ENTRIES / 2, give);
-        give(self.pages.page(space.root));
-    }
-
-    fn give_below(&self, table: u64, level: u32, entries: u64, give: &mut dyn FnMut(Pfn)) {
-        if level == 1 {
-            return;
-        }
-        for index in 0..entries {
-            if let Decoded::Table(below) = decode_entry(read(table + 8 * index), level) {
-                self.give_below(below, level - 1, ENTRIES, give);
-                give(self.pages.page(below));
-            }
+        for table in space.tables.iter().chain([&space.root]) {
+            give(self.pages.page(*table));
         }
     }
 
@@ -121,55 +132,58 @@ impl Spaces {
         changes: &[Change],
         take: &mut dyn FnMut() -> Option<Pfn>,
     ) -> Result<(), usize> {
-        // What one table maps, and where it is: most changes are beside the one before.
-        let mut near: Option<(u64, u64)> = None;
+        // Most changes are beside the one before: the part of the address space that one table
+        // maps, and that table.
+        let (mut part, mut table) = (u64::MAX, 0);
         for (index, change) in changes.iter().enumerate() {
             let address = change.page.0;
-            assert!(address < END, "{address:#x} is the kernel's");
-            let part = address >> 21;
-            let found = match near {
-                Some((of, table)) if of == part => Some(slot(table, address, 1)),
-                _ => leaf_slot(space.root, address),
-            };
-            let at = match (found, change.to) {
-                (Some(at), _) => at,
-                (None, None) => continue,
-                (None, Some(_)) => self.make_slot(space.root, address, take).ok_or(index)?,
-            };
-            near = Some((part, at & !0xfff));
+            if address >> PART_SHIFT != part {
+                assert!(address < END, "{address:#x} is the kernel's");
+                table = match (leaf_table(space.root, address), change.to) {
+                    (Some(table), _) => table,
+                    (None, None) => continue,
+                    (None, Some(_)) => self.make_table(space, address, take).ok_or(index)?,
+                };
+                part = address >> PART_SHIFT;
+            }
             let entry = match change.to {
-                Some((page, protection)) => arch::page_entry(self.pages.address(page), protection),
+                Some((page, protection)) => {
+                    self.stale_fetches |= protection.contains(Protection::EXECUTE);
+                    arch::page_entry(self.pages.address(page), protection)
+                }
                 None => 0,
             };
+            let at = slot(table, address, 1);
             let before = read(at);
             write(at, entry);
-            if !matches!(decode_entry(before, 1), Decoded::Absent) {
+            if before != 0 {
                 self.forget(space, address);
             }
         }
         Ok(())
     }
 
-    /// The slot for a page, with tables made down to it.
-    fn make_slot(
+    /// The table of level 1 for a page, with tables made down to it.
+    fn make_table(
         &self,
-        root: u64,
+        space: &mut Space,
         address: u64,
         take: &mut dyn FnMut() -> Option<Pfn>,
     ) -> Option<u64> {
-        let mut table = root;
+        let mut table = space.root;
         for level in (2..=ROOT_LEVEL).rev() {
             let at = slot(table, address, level);
             table = match decode_entry(read(at), level) {
                 Decoded::Table(below) => below,
                 _ => {
                     let below = self.take(take)?;
+                    space.tables.push(below);
                     write(at, arch::table_entry(below));
                     below
                 }
             };
         }
-        Some(slot(table, address, 1))
+        Some(table)
     }
 
     /// What the processor did with a page; asks anew.
@@ -241,6 +255,10 @@ impl Spaces {
             self.load(space.root);
         } else if self.stale_count != 0 {
             self.flush();
+        }
+        if self.stale_fetches {
+            arch::synchronize_fetches();
+            self.stale_fetches = false;
         }
         other
     }

@@ -8,7 +8,10 @@
 //! | `Registers` | of a process |
 //! | `Processor` | `new` sets it up, `run` runs a process, `other_process` comes between two |
 //! | `can_go_on` | whether a process's program counter is one that the processor takes |
-//! | `takes_float` | whether floating-point registers are such as the processor takes |
+//! | `sanitised_float` | floating-point registers without what the processor does not take |
+//! | `synchronize_fetches` | makes what was written visible to fetches |
+//! | `zero_page`, `copy_page` | memory, in as few instructions as can be |
+//! | `hardware_random` | a random number of the processor's, if it has any |
 //! | `page_entry`, `table_entry` | entries of processes' tables |
 //! | `ACCESSED`, `DIRTY` | bits of entries that map pages |
 //! | `FAULTS_WITHOUT_NEED` | whether the processor may fault although an entry permits the access |
@@ -26,8 +29,8 @@ use riscv64 as current;
 use x86_64 as current;
 
 pub use current::{
-    ACCESSED, DIRTY, FAULTS_WITHOUT_NEED, MACHINE, Processor, Registers, can_go_on, page_entry,
-    table_entry, takes_float,
+    ACCESSED, DIRTY, FAULTS_WITHOUT_NEED, MACHINE, Processor, Registers, can_go_on, copy_page,
+    hardware_random, page_entry, sanitised_float, synchronize_fetches, table_entry, zero_page,
 };
 
 /// Why a process was left.

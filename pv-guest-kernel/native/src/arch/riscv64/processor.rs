@@ -6,7 +6,7 @@ use crate::arch::Left;
 use crate::fatal;
 use bare_machine::arch::{self, cause, processor};
 use hypercall_abi::registers::Riscv64Registers;
-use kernel_core::FLOAT_BYTES;
+use kernel_core::FloatState;
 
 core::arch::global_asm!(include_str!("entry.s"));
 
@@ -65,10 +65,10 @@ pub fn can_go_on(_registers: &Registers) -> bool {
     true
 }
 
-/// Reserved bits of fcsr are ignored.
+/// The floating-point registers without what the hart does not take: it takes everything.
 #[inline]
-pub fn takes_float(_bytes: &[u8; FLOAT_BYTES]) -> bool {
-    true
+pub fn sanitised_float(_state: &FloatState) -> Option<FloatState> {
+    None
 }
 
 /// A trap while the kernel runs, called by `entry.s`.

@@ -9,7 +9,7 @@ use core::arch::asm;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 use hypercall_abi::registers::X86_64Registers;
-use kernel_core::FLOAT_BYTES;
+use kernel_core::FloatState;
 
 core::arch::global_asm!(include_str!("entry.s"), options(att_syntax));
 
@@ -28,8 +28,8 @@ const CALL: u64 = 0x100;
 /// First address that is not for processes.
 const USER_END: u64 = 1 << 47;
 
-/// MXCSR: bits that every processor has.
-const MXCSR_BITS: u32 = 0xffbf;
+/// MXCSR: bits that every processor with long mode has.
+const MXCSR_BITS: u32 = 0xffff;
 /// Where MXCSR lies in the area of `fxsave`.
 const MXCSR: usize = 24;
 
@@ -127,11 +127,17 @@ pub fn can_go_on(registers: &Registers) -> bool {
     registers.0.rip < USER_END
 }
 
-/// Whether no reserved bit of MXCSR is set: loading one faults.
+/// The floating-point registers without reserved bits of MXCSR, which fault when they are loaded;
+/// `None` if none is set.
 #[inline]
-pub fn takes_float(bytes: &[u8; FLOAT_BYTES]) -> bool {
-    let word = core::array::from_fn(|index| bytes[MXCSR + index]);
-    u32::from_le_bytes(word) & !MXCSR_BITS == 0
+pub fn sanitised_float(state: &FloatState) -> Option<FloatState> {
+    let word = core::array::from_fn(|index| state.0[MXCSR + index]);
+    let word = u32::from_le_bytes(word);
+    (word & !MXCSR_BITS != 0).then(|| {
+        let mut state = state.clone();
+        state.0[MXCSR..MXCSR + 4].copy_from_slice(&(word & MXCSR_BITS).to_le_bytes());
+        state
+    })
 }
 
 /// A trap while the kernel runs, called by `entry.s`: the timer while it sleeps, an NMI, a debug
