@@ -2,13 +2,14 @@
 
 use crate::arch::Arch;
 use crate::images::{Builder, GUEST, HYPERVISOR};
+use crate::native::NATIVE;
 use crate::packages::MayInstall;
 use anyhow::{Context, Result};
 use clap::Args;
 use pv_bundle::GuestImage;
 use std::path::Path;
 
-/// Build the hypervisor and the guest kernel, and print their sizes.
+/// Build the hypervisor, the guest kernel and the native kernel, and print their sizes.
 #[derive(Args)]
 pub struct Build {
     /// Architecture; both if it is not given.
@@ -27,7 +28,7 @@ impl Build {
     pub fn run(self) -> Result<()> {
         for arch in Arch::chosen(self.arch) {
             let builder = Builder::new(arch, self.debug, MayInstall(!self.no_install))?;
-            for package in [HYPERVISOR, GUEST] {
+            for package in [HYPERVISOR, GUEST, NATIVE] {
                 let path = builder.package(package)?;
                 let bytes = read(&path)?;
                 if package == GUEST {

@@ -8,7 +8,7 @@
 //! | `platform` | the kernel's view of this machine |
 //! | `pages`, `space` | pages by number; page tables of processes |
 //! | `clock`, `console`, `random` | devices |
-//! | `heap`, `fatal` | the kernel's own heap; its end when it cannot go on |
+//! | `heap`, `fatal`, `crash` | the kernel's own heap; its end when it cannot go on; tests of that |
 //! | `arch/` | entering and leaving processes; entries of their tables |
 //!
 //! Command line:
@@ -16,6 +16,7 @@
 //! | word | meaning |
 //! |---|---|
 //! | `machine-test` | test that the machine keeps what the kernel expects of it, then switch off |
+//! | `crash=HOW` | fail in that way, see `crash` |
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
@@ -28,6 +29,8 @@ mod arch;
 mod clock;
 #[cfg(target_os = "none")]
 mod console;
+#[cfg(target_os = "none")]
+mod crash;
 #[cfg(target_os = "none")]
 mod fatal;
 #[cfg(target_os = "none")]

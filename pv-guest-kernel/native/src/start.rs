@@ -4,7 +4,7 @@
 use crate::arch::Processor;
 use crate::pages::Pages;
 use crate::platform::Native;
-use crate::{fatal, heap, say};
+use crate::{crash, fatal, heap, say};
 use bare_machine::{BootInfo, arch, direct_map, memory};
 use kernel_core::memory::{Frames, Kind};
 use kernel_core::{PAGE, Platform, machine_test};
@@ -30,13 +30,29 @@ fn start(boot: &BootInfo) -> ! {
         (layout.heap.end - layout.heap.start) / 1024,
         archive.len()
     );
-    let mut words = boot.command_line.split_whitespace();
-    let well = if words.any(|word| word == "machine-test") {
-        test_machine(&mut platform, &mut frames)
-    } else {
-        true
+    let well = match Task::of(&boot.command_line) {
+        Task::MachineTest => test_machine(&mut platform, &mut frames),
+        Task::Crash(how) => !crash::crash(how),
+        Task::Kernel => true,
     };
     arch::power_off(well)
+}
+
+/// What the command line asks for.
+enum Task<'a> {
+    MachineTest,
+    Crash(&'a str),
+    Kernel,
+}
+
+impl Task<'_> {
+    fn of(command_line: &str) -> Task<'_> {
+        let tasks = command_line.split_whitespace().filter_map(|word| match word {
+            "machine-test" => Some(Task::MachineTest),
+            _ => word.strip_prefix("crash=").map(Task::Crash),
+        });
+        tasks.last().unwrap_or(Task::Kernel)
+    }
 }
 
 /// Tests what the kernel expects of the machine; whether all of it is so.

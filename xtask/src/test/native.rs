@@ -21,19 +21,43 @@ const fn too_little(arch: Arch) -> u64 {
     }
 }
 
+/// Faults that the kernel makes on purpose, and what it says then.
+const CRASHES: [(&str, &str); 7] = [
+    ("panic", "as the command line asks"),
+    ("null", "in the kernel\n"),
+    ("text", "in the kernel\n"),
+    ("constants", "in the kernel\n"),
+    ("alias", "in the kernel\n"),
+    ("execute", "in the kernel\n"),
+    ("stack", "in the kernel\n"),
+];
+
 /// The tests of an architecture.
 pub fn all(arch: Arch, may: MayInstall) -> Count {
     let mut count = one(&format!("the bare machine under the kernel, {arch}"), |progress| {
         machine_test(arch, may, progress)
     });
     count += one(&format!("the native kernel cannot go on, {arch}"), |progress| {
-        let (said, ended) = run(arch, may, Some(too_little(arch)), "", progress);
-        let Err(reason) = ended else { bail!("it ended well, having said:\n{said}") };
-        ensure!(said.contains("kernel: cannot go on: "), "it said no reason: {said}");
-        ensure!(format!("{reason:#}").contains("ended badly"), "{reason:#}");
-        Ok(())
+        let ran = run(arch, may, Some(too_little(arch)), "", progress);
+        ended_badly(ran, "give the machine more")
     });
+    for (how, said) in CRASHES {
+        count += one(&format!("a fault of the native kernel: {how}, {arch}"), |progress| {
+            let words = format!("crash={how}");
+            ended_badly(run(arch, may, None, &words, progress), said)
+        });
+    }
     count
+}
+
+/// It did not end well, and said that.
+fn ended_badly((said, ended): (String, Result<()>), reason: &str) -> Result<()> {
+    let Err(error) = ended else { bail!("it ended well, having said:\n{said}") };
+    ensure!(format!("{error:#}").contains("ended badly"), "{error:#}");
+    let told =
+        said.split_once("kernel: cannot go on: ").is_some_and(|(_, why)| why.contains(reason));
+    ensure!(told, "it did not say '{reason}':\n{said}");
+    Ok(())
 }
 
 fn machine_test(arch: Arch, may: MayInstall, progress: &Progress) -> Result<()> {
