@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `peer=N` | domain to share a page and exchange signals with; it runs this kernel too |
 //! | `crash=HOW` | misbehave in that way, see `kernel/misbehave.rs` |
+//! | `machine-test` | test the machine under the kernel core, and no more |
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
@@ -15,6 +16,8 @@ extern crate alloc;
 
 #[cfg(target_os = "none")]
 mod kernel;
+#[cfg(target_os = "none")]
+mod paravirtual;
 
 #[cfg(not(target_os = "none"))]
 fn main() {

@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use hypercall_abi::{
     Mfn, PAGE_SIZE, Pfn, VirtAddr,
     addr::Level,
-    calls::pte_update::Target,
+    calls::{pt_switch::RootChange, pte_update::Target},
     start_info::{PageTableFormat, StartInfo},
 };
 
@@ -155,6 +155,34 @@ impl Memory {
         self.pages.take_contiguous(count)
     }
 
+    /// Takes all free pages but `keep`, the highest first.
+    pub fn allocate_all_but(&mut self, keep: u64, mut each: impl FnMut(Page)) {
+        self.pages.take_all_but(keep, |page| {
+            // SAFETY: free pages have a frame, are mapped writable, and are nobody's.
+            each(unsafe { Page::from_pfn(page) });
+        });
+    }
+
+    /// Root of the page tables that processes run on.
+    pub fn user_root(&self) -> Option<Mfn> {
+        self.user_root
+    }
+
+    /// Makes a validated tree the one that processes run on, or none; no call if it is that
+    /// already.
+    ///
+    /// # Errors
+    /// [`PagingError::Refused`].
+    pub fn set_user_root(&mut self, root: Option<Mfn>) -> Result<(), PagingError> {
+        if self.user_root != root {
+            let change = root.map_or(RootChange::Clear, RootChange::Set);
+            // SAFETY: the kernel's root stays.
+            unsafe { calls::pt_switch(RootChange::Keep, change) }.map_err(PagingError::Refused)?;
+            self.user_root = root;
+        }
+        Ok(())
+    }
+
     /// Takes a page back.
     pub fn free(&mut self, page: Page) {
         let result = self.pages.give(page.into_pfn());
@@ -169,9 +197,12 @@ impl Memory {
     /// Changes how a page is mapped in the kernel's own map of memory; made with the next
     /// [`flush`](Self::flush).
     ///
+    /// # Errors
+    /// [`PagingError::NotMapped`] for a hole, [`PagingError::Refused`].
+    ///
     /// # Safety
     /// Rust code does not rely on what the new protection forbids.
-    pub(crate) unsafe fn protect_page(
+    pub unsafe fn protect_page(
         &mut self,
         page: Pfn,
         protection: Protection,

@@ -74,6 +74,18 @@ impl<'a> PageAllocator<'a> {
         None
     }
 
+    /// Takes all free pages but `keep`, the highest first; the lowest are kept.
+    pub fn take_all_but(&mut self, keep: u64, mut each: impl FnMut(Pfn)) {
+        for word in (0..self.words.len()).rev() {
+            while self.words[word] != 0 && self.free > keep {
+                let bit = self.words[word].ilog2();
+                self.words[word] &= !(1 << bit);
+                self.free -= 1;
+                each(Pfn(word as u64 * 64 + u64::from(bit)));
+            }
+        }
+    }
+
     /// Makes a page free.
     ///
     /// # Errors

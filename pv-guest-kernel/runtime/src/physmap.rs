@@ -42,6 +42,58 @@ pub unsafe fn write_word(page: Pfn, index: usize, value: u64) {
     unsafe { (address(page).0 as *mut u64).add(index).write_volatile(value) }
 }
 
+/// Reads bytes of a page.
+///
+/// # Panics
+/// If they are not all in the page.
+///
+/// # Safety
+/// The page is mapped, and `to` does not lie in it.
+pub unsafe fn read_bytes(page: Pfn, offset: usize, to: &mut [u8]) {
+    let from = bytes_of(page, offset, to.len());
+    // SAFETY: the bytes are within the page, for which the caller answers.
+    unsafe { core::ptr::copy_nonoverlapping(from, to.as_mut_ptr(), to.len()) }
+}
+
+/// Writes bytes of a page.
+///
+/// # Panics
+/// If they are not all in the page.
+///
+/// # Safety
+/// The page is mapped writable and nothing of Rust's lies in it.
+pub unsafe fn write_bytes(page: Pfn, offset: usize, from: &[u8]) {
+    let to = bytes_of(page, offset, from.len());
+    // SAFETY: the bytes are within the page, for which the caller answers.
+    unsafe { core::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len()) }
+}
+
+/// Copies a page.
+///
+/// # Safety
+/// Both are mapped, the second writable, and nothing of Rust's lies in it.
+pub unsafe fn copy_page(from: Pfn, to: Pfn) {
+    let (from, to) = (address(from).0 as *const u64, address(to).0 as *mut u64);
+    // SAFETY: the caller answers for the pages; `copy` permits that they are the same.
+    unsafe { core::ptr::copy(from, to, 512) }
+}
+
+/// Fills a page with zeros.
+///
+/// # Safety
+/// The page is mapped writable and nothing of Rust's lies in it.
+pub unsafe fn zero_page(page: Pfn) {
+    // SAFETY: the caller answers for the page.
+    unsafe { (address(page).0 as *mut u64).write_bytes(0, 512) }
+}
+
+/// Where bytes of a page are mapped.
+fn bytes_of(page: Pfn, offset: usize, length: usize) -> *mut u8 {
+    let room = (PAGE_SIZE as usize).checked_sub(offset);
+    assert!(room.is_some_and(|room| length <= room), "the bytes are within one page");
+    (address(page).0 as usize + offset) as *mut u8
+}
+
 /// The right to use one page of the guest's memory, which has a frame and is mapped writable:
 /// whoever holds it is the only one who reaches the page through it.
 #[derive(PartialEq, Eq, Debug)]

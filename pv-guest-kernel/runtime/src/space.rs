@@ -11,7 +11,7 @@ use crate::{
     paging::{self, PagingError, Protection},
     physmap::{self, Page},
 };
-use hypercall_abi::{Mfn, PAGE_SIZE, VirtAddr, calls::pt_switch::RootChange};
+use hypercall_abi::{Mfn, PAGE_SIZE, VirtAddr};
 
 /// An address space. What it maps belongs to it: pages are given to it and come back from it.
 #[derive(Debug)]
@@ -120,13 +120,7 @@ impl AddressSpace {
     /// # Errors
     /// [`PagingError::Refused`].
     pub fn activate(&self, memory: &mut Memory) -> Result<(), PagingError> {
-        if memory.user_root != Some(self.root) {
-            // SAFETY: the kernel's root stays.
-            unsafe { calls::pt_switch(RootChange::Keep, RootChange::Set(self.root)) }
-                .map_err(PagingError::Refused)?;
-            memory.user_root = Some(self.root);
-        }
-        Ok(())
+        memory.set_user_root(Some(self.root))
     }
 
     /// Takes it apart: its tables and all pages in it become free.
@@ -136,10 +130,7 @@ impl AddressSpace {
     pub fn destroy(self, memory: &mut Memory) -> Result<(), PagingError> {
         memory.flush()?;
         if memory.user_root == Some(self.root) {
-            // SAFETY: the kernel's root stays.
-            unsafe { calls::pt_switch(RootChange::Keep, RootChange::Clear) }
-                .map_err(PagingError::Refused)?;
-            memory.user_root = None;
+            memory.set_user_root(None)?;
         }
         calls::pt_unpin(self.root).map_err(PagingError::Refused)?;
         // SAFETY: nothing named the tree but the pin, and what it maps was given to it.

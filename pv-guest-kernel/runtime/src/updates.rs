@@ -5,7 +5,7 @@ use crate::{argument, calls, paging::PagingError};
 use heapless::Vec;
 use hypercall_abi::{
     Mfn, VirtAddr,
-    calls::pte_update::{MAX_UPDATES, Space, Target, Update},
+    calls::pte_update::{MAX_UPDATES, Space, Target, TargetBits, Update},
 };
 
 const CAPACITY: usize = MAX_UPDATES as usize;
@@ -15,12 +15,19 @@ const CAPACITY: usize = MAX_UPDATES as usize;
 #[derive(Debug, Default)]
 pub struct Updates {
     waiting: Vec<Update, CAPACITY>,
+    /// A bit for each waiting target, at a place that many share: what has none is not waiting.
+    filter: u64,
+}
+
+/// The bit of a target in the filter.
+fn filter_bit(target: TargetBits) -> u64 {
+    1 << ((target.0 >> 3) % 64)
 }
 
 impl Updates {
     /// None.
     pub const fn new() -> Updates {
-        Updates { waiting: Vec::new() }
+        Updates { waiting: Vec::new(), filter: 0 }
     }
 
     /// Adds an update; makes those before it if there is no room.
@@ -34,14 +41,19 @@ impl Updates {
         if self.waiting.is_full() {
             self.flush()?;
         }
+        let update = Update::new(target, value);
+        self.filter |= filter_bit(update.target);
         // There is room now.
-        let _ = self.waiting.push(Update::new(target, value));
+        let _ = self.waiting.push(update);
         Ok(())
     }
 
     /// The value that an entry will have, if an update of it waits.
     pub fn waiting_value(&self, table: Mfn, index: u16) -> Option<u64> {
         let target = Target::Entry { table, index }.encode();
+        if self.filter & filter_bit(target) == 0 {
+            return None;
+        }
         let mut found = self.waiting.iter().rev().filter(|update| update.target == target);
         found.next().map(|update| update.value)
     }
@@ -57,15 +69,25 @@ impl Updates {
         }
         // SAFETY: whoever pushed them answers for them.
         let result = unsafe { calls::pte_update(&self.waiting) };
-        self.waiting.clear();
+        self.clear();
         result.map(drop).map_err(|partial| PagingError::Refused(partial.error))
+    }
+
+    fn clear(&mut self) {
+        self.waiting.clear();
+        self.filter = 0;
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// Writes the updates into the argument frame; how many there are. None waits then.
     pub(crate) fn store(&mut self) -> u64 {
         argument::store(&self.waiting);
         let count = self.waiting.len() as u64;
-        self.waiting.clear();
+        self.clear();
         count
     }
 }

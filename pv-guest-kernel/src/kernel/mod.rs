@@ -18,6 +18,7 @@ mod share;
 mod surprise;
 mod tables;
 
+use crate::paravirtual;
 use options::Options;
 use pv_guest::{
     abi::start_info::StartInfo, heap, memory::Memory, paging::TableRead, println, trap,
@@ -25,9 +26,6 @@ use pv_guest::{
 use surprise::{Surprise, surprise};
 
 pv_guest::entry!(main);
-
-/// Pages of the kernel's heap: 256 KiB.
-const HEAP_PAGES: u64 = 64;
 
 fn main(info: &'static StartInfo) -> Result<(), Surprise> {
     println!(
@@ -54,8 +52,12 @@ fn main(info: &'static StartInfo) -> Result<(), Surprise> {
     map::show(info, &memory);
     trap::register(trap::fatal).map_err(|error| surprise!("trap_register: {error}"))?;
     tables::build_and_switch(&mut memory)?;
-    if !heap::init(&mut memory, HEAP_PAGES) {
-        return Err(surprise!("no {HEAP_PAGES} free pages in a row for the heap"));
+    let heap_pages = paravirtual::heap_pages(info.frames);
+    if !heap::init(&mut memory, heap_pages) {
+        return Err(surprise!("no {heap_pages} free pages in a row for the heap"));
+    }
+    if options.machine_test {
+        return paravirtual::machine_test(info, memory).map_err(|broken| surprise!("{broken}"));
     }
     misbehave::with_traps(options.crash)?;
     refusals::show(info, &mut memory)?;

@@ -10,6 +10,8 @@ pub struct Options {
     pub peer: Option<DomainId>,
     /// How to misbehave.
     pub crash: Option<Crash>,
+    /// Whether to test the machine under the kernel, and no more.
+    pub machine_test: bool,
 }
 
 /// Ways to misbehave, for the tests of containment.
@@ -50,6 +52,7 @@ impl Options {
         let mut options = Options::default();
         for word in line.split_ascii_whitespace() {
             match word.split_once('=') {
+                None if word == "machine-test" => options.machine_test = true,
                 Some(("peer", number)) => {
                     let peer = number.parse().map(DomainId).ok().filter(|peer| peer.is_guest());
                     let peer = peer.ok_or_else(|| surprise!("`{word}`: peer=N names a domain"))?;
@@ -64,7 +67,11 @@ impl Options {
                     })?;
                     options.crash = Some(*crash);
                 }
-                _ => return Err(surprise!("`{word}`: this kernel knows peer=N and crash=HOW")),
+                _ => {
+                    return Err(surprise!(
+                        "`{word}`: this kernel knows peer=N, crash=HOW and machine-test"
+                    ));
+                }
             }
         }
         Ok(options)

@@ -7,6 +7,10 @@
 //! | `enter_user`, `leave_user` | into a process, and back where that was called |
 //! | `call_on_stack` | goes on with another stack |
 //! | `counter` | the counter, now |
+//! | `save_floating_point`, `load_floating_point` | a process's registers that no trap frame has |
+//! | `CLEAN_FLOATING_POINT` | what they hold when a program starts |
+//! | `synchronize_instructions` | makes what was written visible to fetches |
+//! | `hardware_random` | a random number of the processor's, if it has any |
 //! | `TrapFrameExt` for `TrapFrame` | the registers of a process that a kernel cares about |
 #![allow(unsafe_code, reason = "entries, stacks and the counter are the processor's own")]
 
@@ -20,8 +24,18 @@ use riscv64 as current;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as current;
 
-pub use current::{call_on_stack, counter};
+pub use current::{
+    CLEAN_FLOATING_POINT, call_on_stack, counter, hardware_random, load_floating_point,
+    save_floating_point, synchronize_instructions,
+};
 pub(crate) use current::{enter_user, leave_user, trap_entry};
+
+/// Bytes of the floating-point registers at most: x86-64's `fxsave` area. riscv64 has `f0` to
+/// `f31` and `fcsr` in the first 264.
+pub const FLOATING_POINT_BYTES: usize = 512;
+
+/// The floating-point registers of a process that does not run.
+pub type FloatingPoint = [u8; FLOATING_POINT_BYTES];
 
 /// The registers of an interrupted context by what they are for. A process makes a system
 /// call as a kernel makes a hypercall: the same registers for number, arguments and result.

@@ -1,6 +1,6 @@
 //! riscv64: entries, process context, counter.
 
-use super::{TrapFrameExt, trap_return_refused};
+use super::{FLOATING_POINT_BYTES, FloatingPoint, TrapFrameExt, trap_return_refused};
 use crate::{start, trap, user, vcpu};
 use core::arch::naked_asm;
 use hypercall_abi::{
@@ -133,6 +133,71 @@ pub fn counter() -> u64 {
     // SAFETY: reading the counter changes nothing, and the hypervisor permits it.
     unsafe { core::arch::asm!("rdtime {}", out(reg) time, options(nomem, nostack)) };
     time
+}
+
+/// All zero: rounds to nearest, no exception is flagged.
+pub const CLEAN_FLOATING_POINT: FloatingPoint = [0; FLOATING_POINT_BYTES];
+
+core::arch::global_asm!(
+    // The kernel is built without these registers, so that they are the process's all the time.
+    ".option push",
+    ".option arch, +d",
+    ".section .text.floating_point, \"ax\"",
+    "guest_save_floating_point:",
+    ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
+    "fsd f\\n, 8*\\n(a0)",
+    ".endr",
+    "frcsr a1",
+    "sd a1, 256(a0)",
+    "ret",
+    "guest_load_floating_point:",
+    ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
+    "fld f\\n, 8*\\n(a0)",
+    ".endr",
+    "ld a1, 256(a0)",
+    "fscsr a1",
+    "ret",
+    ".option pop",
+);
+
+unsafe extern "C" {
+    fn guest_save_floating_point(area: *mut u64);
+    fn guest_load_floating_point(area: *const u64);
+}
+
+/// Saves `f0` to `f31` and `fcsr`, on a machine that has them: where the hypervisor does not
+/// offer `FLOATING_POINT` this is an illegal instruction.
+///
+/// # Panics
+/// If the area is not aligned to 8.
+pub fn save_floating_point(area: &mut FloatingPoint) {
+    let area = area.as_mut_ptr().cast::<u64>();
+    assert!(area.is_aligned(), "the registers are stored as words");
+    // SAFETY: the routine writes 264 bytes of the area and changes a1.
+    unsafe { guest_save_floating_point(area) };
+}
+
+/// Loads `f0` to `f31` and `fcsr`, as [`save_floating_point`]. What stands in the area may be a
+/// process's own: no pattern of bits is refused.
+///
+/// # Panics
+/// If the area is not aligned to 8.
+pub fn load_floating_point(area: &FloatingPoint) {
+    let area = area.as_ptr().cast::<u64>();
+    assert!(area.is_aligned(), "the registers are loaded as words");
+    // SAFETY: the routine reads 264 bytes of the area and changes a1.
+    unsafe { guest_load_floating_point(area) };
+}
+
+/// Makes what was written visible to fetches.
+pub fn synchronize_instructions() {
+    // SAFETY: it orders stores before fetches, and changes nothing.
+    unsafe { core::arch::asm!("fence.i", options(nostack)) };
+}
+
+/// The processor's source of entropy is for machine mode.
+pub fn hardware_random() -> Option<u64> {
+    None
 }
 
 impl TrapFrameExt for TrapFrame {

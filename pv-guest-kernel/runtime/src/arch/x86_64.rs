@@ -1,6 +1,6 @@
 //! x86-64: entries, process context, counter.
 
-use super::{TrapFrameExt, trap_return_refused};
+use super::{FLOATING_POINT_BYTES, FloatingPoint, TrapFrameExt, trap_return_refused};
 use crate::{start, trap, user, vcpu};
 use core::arch::naked_asm;
 use hypercall_abi::{
@@ -116,6 +116,81 @@ pub unsafe extern "C" fn call_on_stack(top: u64, function: extern "C" fn() -> !)
 pub fn counter() -> u64 {
     // SAFETY: reading the counter changes nothing, and the hypervisor permits it.
     unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+/// As after a reset, with every exception masked: FCW 0x037f at byte 0, MXCSR 0x1f80 at byte 24.
+pub const CLEAN_FLOATING_POINT: FloatingPoint = {
+    let mut area = [0; FLOATING_POINT_BYTES];
+    area[0] = 0x7f;
+    area[1] = 0x03;
+    area[24] = 0x80;
+    area[25] = 0x1f;
+    area
+};
+
+/// Where `MXCSR` lies, and the bits of it that every processor with SSE2 has.
+const MXCSR: core::ops::Range<usize> = 24..28;
+const MXCSR_BITS: u32 = 0xffff;
+
+/// Saves x87 and SSE registers. The kernel is compiled to use none of them.
+///
+/// # Panics
+/// If the area is not aligned to 16.
+pub fn save_floating_point(area: &mut FloatingPoint) {
+    let area = area.as_mut_ptr();
+    assert!((area as usize).is_multiple_of(16), "`fxsave` wants 16 bytes of alignment");
+    // SAFETY: the area is 512 bytes that nothing else uses, and aligned.
+    unsafe { core::arch::asm!("fxsave64 [{}]", in(reg) area, options(nostack)) };
+}
+
+/// Loads x87 and SSE registers. What stands in the area may be a process's own.
+///
+/// # Panics
+/// If the area is not aligned to 16.
+pub fn load_floating_point(area: &FloatingPoint) {
+    #[repr(align(16))]
+    struct Aligned(FloatingPoint);
+    let mxcsr = u32::from_le_bytes([area[24], area[25], area[26], area[27]]);
+    if mxcsr & !MXCSR_BITS != 0 {
+        // A reserved bit of MXCSR is a protection fault of whoever loads it: of the kernel.
+        let mut harmless = Aligned(*area);
+        harmless.0[MXCSR].copy_from_slice(&(mxcsr & MXCSR_BITS).to_le_bytes());
+        return load_floating_point(&harmless.0);
+    }
+    let area = area.as_ptr();
+    assert!((area as usize).is_multiple_of(16), "`fxrstor` wants 16 bytes of alignment");
+    // SAFETY: the area is 512 bytes, aligned, and no reserved bit of MXCSR is set. The kernel is
+    // compiled to use none of the registers.
+    unsafe { core::arch::asm!("fxrstor64 [{}]", in(reg) area, options(nostack)) };
+}
+
+/// Nothing to do: fetches see what was written.
+pub fn synchronize_instructions() {}
+
+/// `rdrand`, where the processor has it.
+pub fn hardware_random() -> Option<u64> {
+    use core::sync::atomic::{AtomicU8, Ordering};
+    static PRESENT: AtomicU8 = AtomicU8::new(2);
+    let mut present = PRESENT.load(Ordering::Relaxed);
+    if present == 2 {
+        present = u8::from(core::arch::x86_64::__cpuid(1).ecx & 1 << 30 != 0);
+        PRESENT.store(present, Ordering::Relaxed);
+    }
+    if present == 0 {
+        return None;
+    }
+    // It can fail for a moment; ten times in a row means that it is broken.
+    (0..10).find_map(|_| {
+        let (value, valid): (u64, u8);
+        // SAFETY: the processor has the instruction, which changes the register and flags alone.
+        unsafe {
+            core::arch::asm!(
+                "rdrand {}", "setc {}", out(reg) value, out(reg_byte) valid,
+                options(nomem, nostack)
+            );
+        };
+        (valid == 1).then_some(value)
+    })
 }
 
 impl TrapFrameExt for TrapFrame {

@@ -102,6 +102,29 @@ impl Format {
         }
     }
 
+    /// Bits by which the processor tells that it has used a level-1 entry, and that it has
+    /// written through it.
+    pub const fn used_bits(self) -> (u64, u64) {
+        match self.0 {
+            PageTableFormat::X86_64 => {
+                use pte::x86_64::Flags;
+                (Flags::ACCESSED.bits(), Flags::DIRTY.bits())
+            }
+            PageTableFormat::Sv39 | PageTableFormat::Sv48 => {
+                use pte::riscv64::Flags;
+                (Flags::ACCESSED.bits(), Flags::DIRTY.bits())
+            }
+        }
+    }
+
+    /// Level-1 entry that maps a frame which the processor has not used yet. A processor that
+    /// does not set the bits of [`used_bits`](Self::used_bits) itself faults, and leaves it to
+    /// the kernel.
+    pub const fn unused_page_entry(self, frame: Mfn, protection: Protection) -> u64 {
+        let (accessed, dirty) = self.used_bits();
+        self.page_entry(frame, protection) & !(accessed | dirty)
+    }
+
     /// Entry above level 1 that names a table.
     pub const fn table_entry(self, table: Mfn) -> u64 {
         match self.0 {

@@ -1,0 +1,95 @@
+//! The pages that are the kernel core's: which they are, and what is in them.
+#![allow(unsafe_code, reason = "pages are reached by address")]
+
+use alloc::vec::Vec;
+use kernel_core::memory::{Frames, Kind};
+use pv_guest::{
+    abi::Pfn,
+    memory::Memory,
+    physmap::{self, Page},
+};
+
+/// Free pages that stay with the runtime: for tables of the kernel's own map, when a grant is
+/// mapped.
+const KEPT: u64 = 16;
+
+/// The heap has one page in so many of the guest's: the core needs four bytes for each page, and
+/// 2 KiB for each 2 MiB that a process uses, of which its limits allow an eighth of this. The
+/// rest is for names, pipes, processes and what else lies in no page of its own.
+const HEAP_SHARE: u64 = 16;
+
+/// Pages of heap at least: 1 MiB.
+const HEAP_LEAST: u64 = 256;
+
+/// Pages for the heap of a guest with that many.
+pub const fn heap_pages(pages: u64) -> u64 {
+    let share = pages / HEAP_SHARE;
+    if share > HEAP_LEAST { share } else { HEAP_LEAST }
+}
+
+/// The pages that were handed to the kernel core. It names them by number in safe code: each
+/// number is checked here, so that none reaches memory of Rust's own.
+#[derive(Debug)]
+pub struct Pages {
+    /// A bit for each page of the guest.
+    lent: Vec<u64>,
+}
+
+impl Pages {
+    /// Hands all free pages but a few over. Pages that the balloon has are holes.
+    pub fn lend(memory: &mut Memory) -> (Pages, Frames) {
+        let span = memory.p2m().pages();
+        let mut frames = Frames::new(span);
+        let mut lent = alloc::vec![0; (span as usize).div_ceil(64)];
+        let mut lend = |page: Pfn| lent[page.0 as usize / 64] |= 1 << (page.0 % 64);
+        // The last that comes in is the first that is taken: the lowest.
+        let mut hand_over = |page: Page| {
+            let page = page.into_pfn();
+            lend(page);
+            frames.add(page);
+        };
+        memory.allocate_all_but(KEPT, &mut hand_over);
+        for page in (0..span).map(Pfn).filter(|page| memory.p2m().frame_of(*page).is_none()) {
+            lend(page);
+            frames.add(page);
+            if let Ok(page) = frames.take(Kind::Kernel) {
+                frames.make_hole(page);
+            }
+        }
+        (Pages { lent }, frames)
+    }
+
+    /// The page, if it is the core's.
+    #[inline]
+    fn checked(&self, page: Pfn) -> Pfn {
+        let word = self.lent.get(page.0 as usize / 64).copied().unwrap_or(0);
+        assert!(word >> (page.0 % 64) & 1 != 0, "page {} was never handed over", page.0);
+        page
+    }
+
+    /// Reads bytes of a page.
+    pub fn read(&self, page: Pfn, offset: usize, to: &mut [u8]) {
+        // SAFETY: pages that were handed over are mapped, and hold nothing of Rust's: `to` does
+        // not lie there.
+        unsafe { physmap::read_bytes(self.checked(page), offset, to) }
+    }
+
+    /// Writes bytes of a page.
+    pub fn write(&mut self, page: Pfn, offset: usize, from: &[u8]) {
+        // SAFETY: as for `read`. One that is a table is mapped for reading only: to write it is
+        // an error of the core, and faults.
+        unsafe { physmap::write_bytes(self.checked(page), offset, from) }
+    }
+
+    /// Copies a page.
+    pub fn copy(&mut self, from: Pfn, to: Pfn) {
+        // SAFETY: as for `write`.
+        unsafe { physmap::copy_page(self.checked(from), self.checked(to)) }
+    }
+
+    /// Fills a page with zeros.
+    pub fn clear(&mut self, page: Pfn) {
+        // SAFETY: as for `write`.
+        unsafe { physmap::zero_page(self.checked(page)) }
+    }
+}

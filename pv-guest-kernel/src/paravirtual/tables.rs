@@ -1,0 +1,327 @@
+//! What the kernel does with the tables of its processes: changes them, has them validated,
+//! takes them apart.
+//!
+//! # Trees that are kept
+//!
+//! To have a tree validated and taken apart costs the hypervisor about 4,500 instructions a
+//! table, however little is in it; to clear an entry costs 170. A process that ends leaves a
+//! tree whose shape the next one needs too: so small trees are emptied and kept, validated, for
+//! the next address space. A reserve of pages stands in for those of a kept tree, so that the
+//! kernel has as many back as it gave; which they are does not matter, as all of them are
+//! tables to its allocator.
+#![allow(unsafe_code, reason = "page tables and the pages behind them are reached by address")]
+
+use super::{
+    registers::USED_BITS_BY_KERNEL,
+    space::{Space, Table},
+};
+use alloc::vec::Vec;
+use kernel_core::{Access, Change, NoPage, Protection, Used};
+use pv_guest::{
+    abi::{Mfn, PAGE_SIZE, Pfn, VirtAddr, addr::Level, calls::pte_update::Target},
+    calls,
+    memory::Memory,
+    paging::{self, Entry, Format, PagingError, TableRead},
+    physmap,
+};
+
+/// Pages of the reserve: what is kept for the next address spaces at most.
+pub const RESERVE: usize = 32;
+
+/// Entries that a kept tree may map for each of its tables: with more it is cheaper to have it
+/// taken apart, and a new one validated, than to clear and write entry by entry.
+const ENTRIES_PER_TABLE: usize = 24;
+
+/// Tables of a tree that is kept at most.
+const KEPT_TABLES: usize = RESERVE / 2;
+
+/// The tables of all processes.
+#[derive(Debug)]
+pub struct Tables {
+    format: Format,
+    /// Ordinary pages, nobody's else.
+    spares: Vec<Pfn>,
+    /// Validated trees that map nothing.
+    kept: Vec<Space>,
+    /// Whether instructions were mapped that fetches may not see yet.
+    stale_fetches: bool,
+}
+
+/// A refused update is an error of this kernel: nothing sensible goes on from there.
+pub fn must<T>(result: Result<T, PagingError>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("page tables of a process: {error}"),
+    }
+}
+
+fn frame_of(memory: &Memory, page: Pfn) -> Mfn {
+    let Some(frame) = memory.p2m().frame_of(page) else {
+        panic!("page {} has no memory behind it", page.0)
+    };
+    frame
+}
+
+impl Tables {
+    /// With a reserve of pages that are tables to the allocator, as all that `take` gives are.
+    pub fn new(memory: &Memory, take: &mut dyn FnMut() -> Option<Pfn>) -> Tables {
+        let spares = (0..RESERVE).map_while(|_| take()).collect();
+        Tables { format: memory.format(), spares, kept: Vec::new(), stale_fetches: false }
+    }
+
+    /// Trees that are kept for the next address spaces.
+    pub fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// A table of zeros in a page that `take` gives.
+    fn new_table(memory: &Memory, take: &mut dyn FnMut() -> Option<Pfn>) -> Result<Table, NoPage> {
+        let page = take().ok_or(NoPage)?;
+        // SAFETY: the page is the platform's now, mapped writable, and nothing of Rust's is in it.
+        unsafe { physmap::zero_page(page) };
+        Ok(Table { page, frame: frame_of(memory, page), sealed: false })
+    }
+
+    /// An address space that maps nothing.
+    pub fn new_space(
+        &mut self,
+        memory: &Memory,
+        take: &mut dyn FnMut() -> Option<Pfn>,
+    ) -> Result<Space, NoPage> {
+        let Some(mut space) = self.kept.pop() else {
+            return Self::new_table(memory, take).map(Space::new);
+        };
+        // Its tables count for the process from here on: as many pages go into the reserve.
+        let before = self.spares.len();
+        self.spares.extend((0..space.tables()).map_while(|_| take()));
+        space.taken = self.spares.len() - before;
+        if space.taken == 0 {
+            self.kept.push(space);
+            return Err(NoPage);
+        }
+        Ok(space)
+    }
+
+    /// Changes pages in order; how many, if there was no page for a table.
+    pub fn change(
+        &mut self,
+        memory: &mut Memory,
+        space: &mut Space,
+        changes: &[Change],
+        take: &mut dyn FnMut() -> Option<Pfn>,
+    ) -> Result<(), usize> {
+        for (done, change) in changes.iter().enumerate() {
+            let index = self.format.index(Level::L1, change.page);
+            if change.to.is_some() && space.leaf(change.page).is_none() {
+                self.add_tables(memory, space, change.page, take).map_err(|NoPage| done)?;
+            }
+            let Some(leaf) = space.leaf(change.page) else { continue };
+            let value = match change.to {
+                Some((page, protection)) => {
+                    self.stale_fetches |= protection.contains(Protection::EXECUTE);
+                    let protection = paging::Protection::from_bits_truncate(protection.bits());
+                    self.format.unused_page_entry(frame_of(memory, page), protection)
+                }
+                None if leaf.maps(index) => 0,
+                None => continue,
+            };
+            leaf.note(index, change.to.is_some());
+            write(memory, leaf.table, index, value);
+        }
+        Ok(())
+    }
+
+    /// Makes the tables that an address goes through.
+    fn add_tables(
+        &self,
+        memory: &mut Memory,
+        space: &mut Space,
+        address: VirtAddr,
+        take: &mut dyn FnMut() -> Option<Pfn>,
+    ) -> Result<(), NoPage> {
+        assert!(address.0 < self.format.guest_end(), "{:#x} is no process's", address.0);
+        let root = self.format.root_level();
+        let mut parent = space.root;
+        let mut level = root;
+        while let Some(below) = level.below() {
+            let there = if below == Level::L1 { None } else { space.upper(below, root, address) };
+            parent = match there {
+                Some(table) => table,
+                None => {
+                    let table = Self::new_table(memory, take)?;
+                    space.taken += 1;
+                    if !parent.sealed {
+                        let entry = self.format.table_entry(table.frame);
+                        write(memory, parent, self.format.index(level, address), entry);
+                    }
+                    match below {
+                        Level::L1 => space.add_leaf(address, table),
+                        _ => space.add_upper(below, address, table),
+                    }
+                    table
+                }
+            };
+            level = below;
+        }
+        Ok(())
+    }
+
+    /// Makes a space fit to run: its fresh tables are protected, and named by those that are
+    /// validated already. The updates wait, and travel with the return to the process; only a
+    /// root that is fresh takes a call.
+    pub fn seal(&mut self, memory: &mut Memory, space: &mut Space) {
+        if !space.fresh {
+            return;
+        }
+        let root_level = self.format.root_level();
+        for (_, _, table) in space.below_root().filter(|(_, _, table)| !table.sealed) {
+            protect(memory, *table, paging::Protection::READ);
+        }
+        if !space.root.sealed {
+            protect(memory, space.root, paging::Protection::READ);
+            must(memory.flush());
+            must(calls::pt_pin(space.root.frame, root_level).map_err(PagingError::Refused));
+            space.root.sealed = true;
+        } else {
+            let fresh: Vec<_> = space
+                .below_root()
+                .filter(|(_, _, table)| !table.sealed)
+                .map(|(level, address, table)| (level, address, table.frame))
+                .collect();
+            for (level, address, frame) in fresh {
+                // Named by a fresh one it is validated together with that.
+                if let Some(above) = level.above()
+                    && let Some(parent) = space.upper(above, root_level, address)
+                    && parent.sealed
+                {
+                    let entry = self.format.table_entry(frame);
+                    write(memory, parent, self.format.index(above, address), entry);
+                }
+            }
+        }
+        space.below_root().for_each(|(_, _, table)| table.sealed = true);
+        space.fresh = false;
+    }
+
+    /// Makes what was mapped for executing visible to fetches.
+    pub fn synchronize_fetches(&mut self) {
+        if core::mem::take(&mut self.stale_fetches) {
+            pv_guest::arch::synchronize_instructions();
+        }
+    }
+
+    /// What the processor did with a page; clears it.
+    pub fn take_used(&self, memory: &mut Memory, space: &mut Space, page: VirtAddr) -> Used {
+        let index = self.format.index(Level::L1, page);
+        let (accessed, dirty) = self.format.used_bits();
+        let Some(leaf) = space.leaf(page).filter(|leaf| leaf.maps(index)) else {
+            return Used::default();
+        };
+        let table = leaf.table;
+        let value = memory.read(table.frame, index);
+        if value & (accessed | dirty) != 0 {
+            write(memory, table, index, value & !(accessed | dirty));
+        }
+        Used { accessed: value & accessed != 0, dirty: value & dirty != 0 }
+    }
+
+    /// On a processor that leaves the bits to the kernel: whether a fault was for that alone.
+    /// Then they are set, and the process can go on.
+    pub fn set_used(
+        &self,
+        memory: &mut Memory,
+        space: &mut Space,
+        address: u64,
+        access: Access,
+    ) -> bool {
+        let page = VirtAddr(address & !(PAGE_SIZE - 1));
+        let index = self.format.index(Level::L1, page);
+        if !USED_BITS_BY_KERNEL || page.0 >= self.format.guest_end() {
+            return false;
+        }
+        let Some(leaf) = space.leaf(page).filter(|leaf| leaf.maps(index)) else { return false };
+        let table = leaf.table;
+        let value = memory.read(table.frame, index);
+        let Entry::Page(_, protection) = self.format.decode(Level::L1, value) else { return false };
+        let (accessed, dirty) = self.format.used_bits();
+        let (allowed, wanted) = match access {
+            Access::Read => (true, accessed),
+            Access::Write => (protection.contains(paging::Protection::WRITE), accessed | dirty),
+            Access::Execute => (protection.contains(paging::Protection::EXECUTE), accessed),
+        };
+        if !allowed || value & wanted == wanted {
+            return false;
+        }
+        write(memory, table, index, value | wanted);
+        true
+    }
+
+    /// Takes a space apart, or keeps it empty for the next.
+    pub fn drop_space(&mut self, memory: &mut Memory, mut space: Space, give: &mut dyn FnMut(Pfn)) {
+        let taken = space.taken;
+        if space.root.sealed {
+            let spares = &mut self.spares;
+            space.forget_fresh(|table| spares.push(table.page));
+            if self.may_keep(&space) {
+                for leaf in &mut space.leaves {
+                    let table = leaf.table;
+                    leaf.take_mapped().for_each(|index| write(memory, table, index, 0));
+                }
+                self.kept.push(space);
+            } else {
+                self.take_apart(memory, &mut space);
+            }
+        } else {
+            self.spares.push(space.root.page);
+            let spares = &mut self.spares;
+            space.forget_fresh(|table| spares.push(table.page));
+        }
+        for page in self.spares.drain(self.spares.len() - taken..) {
+            give(page);
+        }
+    }
+
+    fn may_keep(&self, space: &Space) -> bool {
+        let tables = space.tables();
+        tables <= KEPT_TABLES
+            && self.spares.len() >= space.taken
+            && space.mapped() <= tables * ENTRIES_PER_TABLE
+    }
+
+    /// Makes the tables of a validated tree ordinary pages.
+    fn take_apart(&mut self, memory: &mut Memory, space: &mut Space) {
+        must(memory.flush());
+        if memory.user_root() == Some(space.root.frame) {
+            must(memory.set_user_root(None));
+        }
+        must(calls::pt_unpin(space.root.frame).map_err(PagingError::Refused));
+        protect(memory, space.root, paging::Protection::WRITE);
+        self.spares.push(space.root.page);
+        for (_, _, table) in space.below_root() {
+            protect(memory, *table, paging::Protection::WRITE);
+            self.spares.push(table.page);
+        }
+        // Whoever gets the pages writes them at once.
+        must(memory.flush());
+    }
+}
+
+/// Writes an entry of a table of a process: itself, or by an update that waits.
+fn write(memory: &mut Memory, table: Table, index: u16, value: u64) {
+    if table.sealed {
+        let target = Target::Entry { table: table.frame, index };
+        // SAFETY: the table is a process's, in whose tree nothing of Rust's is mapped; the page
+        // that the entry names is one that the kernel reaches by copies alone.
+        must(unsafe { memory.updates().push(target, value) });
+    } else {
+        // SAFETY: a fresh table is a page of the platform's, mapped writable, of which no
+        // reference is ever made.
+        unsafe { physmap::write_word(table.page, usize::from(index), value) };
+    }
+}
+
+fn protect(memory: &mut Memory, table: Table, protection: paging::Protection) {
+    // SAFETY: the page is a table's: no reference into it is ever made, and it is written only
+    // while it is fresh.
+    must(unsafe { memory.protect_page(table.page, protection) });
+}
