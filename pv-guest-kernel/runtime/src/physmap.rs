@@ -1,6 +1,7 @@
 //! The guest's own memory, page by page: page `p` is mapped at `physmap_base + p * 4096`.
 #![allow(unsafe_code, reason = "pages are reached by address; who may is told by the token `Page`")]
 
+use crate::arch;
 use core::sync::atomic::{AtomicU64, Ordering};
 use hypercall_abi::{PAGE_SIZE, Pfn, VirtAddr, start_info::StartInfo};
 
@@ -74,8 +75,8 @@ pub unsafe fn write_bytes(page: Pfn, offset: usize, from: &[u8]) {
 /// Both are mapped, the second writable, and nothing of Rust's lies in it.
 pub unsafe fn copy_page(from: Pfn, to: Pfn) {
     let (from, to) = (address(from).0 as *const u64, address(to).0 as *mut u64);
-    // SAFETY: the caller answers for the pages; `copy` permits that they are the same.
-    unsafe { core::ptr::copy(from, to, 512) }
+    // SAFETY: the caller answers for the pages.
+    unsafe { arch::copy_page(from, to) }
 }
 
 /// Fills a page with zeros.
@@ -84,7 +85,7 @@ pub unsafe fn copy_page(from: Pfn, to: Pfn) {
 /// The page is mapped writable and nothing of Rust's lies in it.
 pub unsafe fn zero_page(page: Pfn) {
     // SAFETY: the caller answers for the page.
-    unsafe { (address(page).0 as *mut u64).write_bytes(0, 512) }
+    unsafe { arch::zero_page(address(page).0 as *mut u64) }
 }
 
 /// Where bytes of a page are mapped.
@@ -134,6 +135,7 @@ impl Page {
 
     /// Fills it with zeros.
     pub fn zero(&mut self) {
-        self.bytes_mut().fill(0);
+        // SAFETY: the page is mapped writable, and the token is borrowed.
+        unsafe { zero_page(self.0) }
     }
 }

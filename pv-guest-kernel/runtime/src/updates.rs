@@ -85,9 +85,11 @@ impl Updates {
 
     /// Writes the updates into the argument frame; how many there are. None waits then.
     pub(crate) fn store(&mut self) -> u64 {
-        argument::store(&self.waiting);
         let count = self.waiting.len() as u64;
-        self.clear();
+        if count != 0 {
+            argument::store(&self.waiting);
+            self.clear();
+        }
         count
     }
 }

@@ -54,7 +54,7 @@ pub fn run(frame: &mut TrapFrame, updates: &mut Updates) -> Result<(), Partial> 
         frame.header.flags = TrapFlags::USER;
         // SAFETY: the slot is above the topmost frame, and events are masked: nothing else
         // uses it.
-        unsafe { vcpu::trap_frame(depth).write(*frame) };
+        unsafe { arch::copy_frame(frame, vcpu::trap_frame(depth)) };
         vcpu::trap_depth().store(depth + 1, Ordering::SeqCst);
         let count = updates.store();
         RUNNING.store(true, Ordering::Relaxed);
@@ -67,7 +67,7 @@ pub fn run(frame: &mut TrapFrame, updates: &mut Updates) -> Result<(), Partial> 
             return Err(Partial { done: refusal.value, error });
         }
         // SAFETY: the trap of the process filled this slot.
-        *frame = unsafe { vcpu::trap_frame(depth).read() };
+        unsafe { arch::copy_frame(vcpu::trap_frame(depth), frame) };
         if frame.header.cause.decode() == Some(Cause::Event) {
             events::dispatch();
         }

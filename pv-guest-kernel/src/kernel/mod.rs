@@ -57,7 +57,11 @@ fn main(info: &'static StartInfo) -> Result<(), Surprise> {
         return Err(surprise!("no {heap_pages} free pages in a row for the heap"));
     }
     if options.machine_test {
-        return paravirtual::machine_test(info, memory).map_err(|broken| surprise!("{broken}"));
+        println!("[m] the machine under the kernel core");
+        let passed =
+            paravirtual::machine_test(info, memory).map_err(|broken| surprise!("{broken}"))?;
+        println!("machine test: {passed} checks passed");
+        return Ok(());
     }
     misbehave::with_traps(options.crash)?;
     refusals::show(info, &mut memory)?;

@@ -86,11 +86,6 @@ pub fn boot(info: &StartInfo, mut memory: Memory) -> (Paravirtual, Frames) {
 }
 
 impl Paravirtual {
-    /// The guest's memory: for the balloon, and for grants.
-    pub fn memory(&mut self) -> &mut Memory {
-        &mut self.memory
-    }
-
     /// Validated trees of tables that are kept for the next address spaces.
     pub fn kept_trees(&self) -> usize {
         self.tables.kept()

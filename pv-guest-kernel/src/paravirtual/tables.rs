@@ -169,10 +169,15 @@ impl Tables {
     /// Makes a space fit to run: its fresh tables are protected, and named by those that are
     /// validated already. The updates wait, and travel with the return to the process; only a
     /// root that is fresh takes a call.
-    pub fn seal(&mut self, memory: &mut Memory, space: &mut Space) {
-        if !space.fresh {
-            return;
+    #[inline]
+    pub fn seal(&self, memory: &mut Memory, space: &mut Space) {
+        if space.fresh {
+            self.seal_fresh(memory, space);
         }
+    }
+
+    #[inline(never)]
+    fn seal_fresh(&self, memory: &mut Memory, space: &mut Space) {
         let root_level = self.format.root_level();
         for (_, _, table) in space.below_root().filter(|(_, _, table)| !table.sealed) {
             protect(memory, *table, paging::Protection::READ);

@@ -44,6 +44,14 @@ watchdog_ms = 5000
 command_line = "peer=1"
 "#;
 
+/// A guest kernel that tests the machine under it.
+const MACHINE_TEST: &str = r#"
+[[domain]]
+name = "tested"
+memory = "8M"
+command_line = "machine-test"
+"#;
+
 /// What came of a run.
 pub struct Ran {
     /// Whether its exit status says that all is well.
@@ -117,7 +125,29 @@ pub fn all(arch: Arch, may: MayInstall) -> Count {
         }
         Ok(())
     });
+    for (title, options) in [("", &[][..]), (", audited", &["--debug", "--audit", "20"][..])] {
+        count += one(&format!("the kernel's machine test{title}, {arch}"), |progress| {
+            machine_test(arch, may, options, progress)
+        });
+    }
     count
+}
+
+/// The machine test of the guest kernel: alone, and in a debug image with the audit.
+fn machine_test(arch: Arch, may: MayInstall, options: &[&str], progress: &Progress) -> Result<()> {
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let mut command = command(arch, may)?;
+    command.args(options);
+    command.arg("--manifest").arg(write(folder.path(), "manifest.toml", MACHINE_TEST)?);
+    let ran = run(command, progress)?;
+    ensure!(ran.well, "{}", ran.last_lines());
+    // A kernel that does not run the test powers off just as well.
+    ensure!(
+        ran.errors.contains("machine test: ") && ran.errors.contains(" checks passed"),
+        "no word of the machine test:\n{}",
+        ran.last_lines()
+    );
+    Ok(())
 }
 
 /// Writes a file of a test; returns its path.

@@ -135,6 +135,62 @@ pub fn counter() -> u64 {
     time
 }
 
+/// Fills a page with zeros: sixteen stores a round, where a loop of words takes three
+/// instructions each.
+///
+/// # Safety
+/// The page is mapped writable and nothing of Rust's lies in it.
+pub(crate) unsafe fn zero_page(page: *mut u64) {
+    // SAFETY: the stores are those of the page, for which the caller answers.
+    unsafe {
+        core::arch::asm!(
+            "2:",
+            ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15",
+            "sd zero, 8*\\n({page})",
+            ".endr",
+            "addi {page}, {page}, 128",
+            "bne {page}, {end}, 2b",
+            page = inout(reg) page => _,
+            end = in(reg) page.wrapping_add(512),
+            options(nostack),
+        );
+    }
+}
+
+/// Copies a page.
+///
+/// # Safety
+/// Both are mapped, the second writable, and nothing of Rust's lies in it.
+pub(crate) unsafe fn copy_page(from: *const u64, to: *mut u64) {
+    for block in (0..512).step_by(8) {
+        // SAFETY: within the two pages, for which the caller answers.
+        unsafe { copy_words::<8>(from.add(block), to.add(block)) };
+    }
+}
+
+/// Copies a trap frame.
+///
+/// # Safety
+/// Both are trap frames, and not the same.
+pub(crate) unsafe fn copy_frame(from: *const TrapFrame, to: *mut TrapFrame) {
+    const WORDS: usize = size_of::<TrapFrame>() / 8;
+    // SAFETY: a frame is words without a gap; the caller answers for the frames.
+    unsafe { copy_words::<WORDS>(from.cast(), to.cast()) };
+}
+
+/// Copies words one by one: the compiler would call a loop that takes twice as many
+/// instructions.
+///
+/// # Safety
+/// As many words can be read and written there.
+#[inline(always)]
+unsafe fn copy_words<const WORDS: usize>(from: *const u64, to: *mut u64) {
+    for index in 0..WORDS {
+        // SAFETY: the caller answers for the words. Volatile, or it becomes that call.
+        unsafe { to.add(index).write_volatile(from.add(index).read()) };
+    }
+}
+
 /// All zero: rounds to nearest, no exception is flagged.
 pub const CLEAN_FLOATING_POINT: FloatingPoint = [0; FLOATING_POINT_BYTES];
 

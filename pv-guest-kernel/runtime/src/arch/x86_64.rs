@@ -118,6 +118,33 @@ pub fn counter() -> u64 {
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
+/// Fills a page with zeros.
+///
+/// # Safety
+/// The page is mapped writable and nothing of Rust's lies in it.
+pub(crate) unsafe fn zero_page(page: *mut u64) {
+    // SAFETY: the compiler makes the string instruction of it; the caller answers for the page.
+    unsafe { page.write_bytes(0, 512) };
+}
+
+/// Copies a page.
+///
+/// # Safety
+/// Both are mapped, the second writable, and nothing of Rust's lies in it.
+pub(crate) unsafe fn copy_page(from: *const u64, to: *mut u64) {
+    // SAFETY: as for `zero_page`. `copy` permits that they are the same page.
+    unsafe { core::ptr::copy(from, to, 512) };
+}
+
+/// Copies a trap frame.
+///
+/// # Safety
+/// Both are trap frames, and not the same.
+pub(crate) unsafe fn copy_frame(from: *const TrapFrame, to: *mut TrapFrame) {
+    // SAFETY: the caller answers for the frames.
+    unsafe { core::ptr::copy_nonoverlapping(from, to, 1) };
+}
+
 /// As after a reset, with every exception masked: FCW 0x037f at byte 0, MXCSR 0x1f80 at byte 24.
 pub const CLEAN_FLOATING_POINT: FloatingPoint = {
     let mut area = [0; FLOATING_POINT_BYTES];
