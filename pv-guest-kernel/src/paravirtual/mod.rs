@@ -99,14 +99,15 @@ impl Paravirtual {
                 registers.step_over_call();
                 Exit::Call
             }
-            Some(Cause::PageFault | Cause::AccessFault) => fault(&header),
+            Some(Cause::PageFault) => fault(&header),
             Some(Cause::Event) => {
                 self.clock.take_alarm();
                 Exit::Interrupt
             }
             Some(Cause::Breakpoint | Cause::Debug) => Exit::Breakpoint,
             Some(Cause::DivideError | Cause::FloatingPoint) => Exit::Arithmetic,
-            Some(Cause::Misaligned) => Exit::Misaligned,
+            // No memory answers where there is a mapping: nothing that the kernel could serve.
+            Some(Cause::Misaligned | Cause::AccessFault) => Exit::Misaligned,
             // Such as an address that is not canonical: no address is told.
             Some(Cause::Protection) => Exit::Fault { address: u64::MAX, access: Access::Read },
             Some(Cause::IllegalInstruction) | None => Exit::Illegal,

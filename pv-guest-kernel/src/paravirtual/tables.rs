@@ -32,7 +32,8 @@ pub const RESERVE: usize = 32;
 /// taken apart, and a new one validated, than to clear and write entry by entry.
 const ENTRIES_PER_TABLE: usize = 24;
 
-/// Tables of a tree that is kept at most.
+/// Trees that are kept at most, and tables of one.
+const KEPT_TREES: usize = 4;
 const KEPT_TABLES: usize = RESERVE / 2;
 
 /// The tables of all processes.
@@ -223,7 +224,7 @@ impl Tables {
             return Used::default();
         };
         let table = leaf.table;
-        let value = memory.read(table.frame, index);
+        let value = read(memory, table, index);
         if value & (accessed | dirty) != 0 {
             write(memory, table, index, value & !(accessed | dirty));
         }
@@ -246,7 +247,7 @@ impl Tables {
         }
         let Some(leaf) = space.leaf(page).filter(|leaf| leaf.maps(index)) else { return false };
         let table = leaf.table;
-        let value = memory.read(table.frame, index);
+        let value = read(memory, table, index);
         let Entry::Page(_, protection) = self.format.decode(Level::L1, value) else { return false };
         let (accessed, dirty) = self.format.used_bits();
         let (allowed, wanted) = match access {
@@ -289,6 +290,7 @@ impl Tables {
     fn may_keep(&self, space: &Space) -> bool {
         let tables = space.tables();
         tables <= KEPT_TABLES
+            && self.kept.len() < KEPT_TREES
             && self.spares.len() >= space.taken
             && space.mapped() <= tables * ENTRIES_PER_TABLE
     }
@@ -309,6 +311,13 @@ impl Tables {
         // Whoever gets the pages writes them at once.
         must(memory.flush());
     }
+}
+
+/// An entry of a table of a process, as it is once the updates that wait are made.
+fn read(memory: &mut Memory, table: Table, index: u16) -> u64 {
+    let waiting = memory.updates().waiting_value(table.frame, index);
+    // SAFETY: every table is mapped, for reading at least.
+    waiting.unwrap_or_else(|| unsafe { physmap::read_word(table.page, usize::from(index)) })
 }
 
 /// Writes an entry of a table of a process: itself, or by an update that waits.
