@@ -76,7 +76,7 @@ proptest! {
     #[test]
     fn the_allocator_gives_each_page_once(
         pages in 1u64..300,
-        actions in prop::collection::vec((0u8..3, 0u64..320), 0..300),
+        actions in prop::collection::vec((0u8..4, 0u64..320), 0..300),
     ) {
         let mut words = vec![!0; PageAllocator::words_for(pages)];
         let mut allocator = PageAllocator::new(&mut words, pages);
@@ -95,6 +95,15 @@ proptest! {
                     if fits {
                         free.insert(page);
                     }
+                }
+                2 => {
+                    let mut taken = Vec::new();
+                    allocator.take_all_but(number, |page| taken.push(page));
+                    let mut expected = Vec::new();
+                    while free.len() as u64 > number {
+                        expected.extend(free.pop_last());
+                    }
+                    prop_assert_eq!(taken, expected);
                 }
                 _ => {
                     let count = number % 8;

@@ -145,11 +145,15 @@ fn entries_are_the_processors_own() {
     assert_eq!(x86.page_entry(Mfn(0x1234), Protection::READ), 0x8000_0000_0123_4025);
     assert_eq!(x86.page_entry(Mfn(0x1234), Protection::WRITE), 0x8000_0000_0123_4067);
     assert_eq!(x86.page_entry(Mfn(0x1234), Protection::EXECUTE), 0x0123_4025);
+    assert_eq!(x86.unused_page_entry(Mfn(0x1234), Protection::WRITE), 0x8000_0000_0123_4007);
+    assert_eq!(x86.used_bits(), (0x20, 0x40));
     assert_eq!(x86.table_entry(Mfn(0x1234)), 0x0123_4027);
     let sv39 = Format::new(PageTableFormat::Sv39);
     assert_eq!(sv39.page_entry(Mfn(0x1234), Protection::READ), 0x48d053);
     assert_eq!(sv39.page_entry(Mfn(0x1234), Protection::WRITE), 0x48d0d7);
     assert_eq!(sv39.page_entry(Mfn(0x1234), Protection::EXECUTE), 0x48d05b);
+    assert_eq!(sv39.unused_page_entry(Mfn(0x1234), Protection::WRITE), 0x48d017);
+    assert_eq!(sv39.used_bits(), (0x40, 0x80));
     assert_eq!(sv39.table_entry(Mfn(0x1234)), 0x48d001);
 }
 

@@ -86,6 +86,15 @@ pub fn hostile_signal_frame<P: Platform>(world: &mut World<'_, P>) -> Result<(),
         if matches!(exit, Exit::Call | Exit::Interrupt) {
             return world.broken(format!("the exit: {exit:x?}"));
         }
+        // All the rest of it, where there is a program.
+        process.registers.set_pc(CODE);
+        let at = world.platform.now() + 1_000_000;
+        world.platform.set_alarm(Some(at));
+        let exit = world.platform.run(&mut process.space, &mut process.registers);
+        world.platform.set_alarm(None);
+        if !matches!(exit, Exit::Interrupt | Exit::Breakpoint) {
+            return world.broken(format!("the exit where there is a program: {exit:x?}"));
+        }
     }
     // Too few words, and none.
     process.registers.set_signal_words(&[1, 2, 3]);
