@@ -13,9 +13,11 @@ use pv_guest::{
 /// mapped.
 const KEPT: u64 = 16;
 
-/// The heap has one page in so many of the guest's: the core needs four bytes for each page, and
-/// 2 KiB for each 2 MiB that a process uses, of which its limits allow an eighth of this. The
-/// rest is for names, pipes, processes and what else lies in no page of its own.
+/// The heap has one page in so many of the guest's. The core has a record of four bytes for each
+/// page, a thousandth of memory; one of 2 KiB for each 2 MiB in which a process has pages, which
+/// `Settings::leaves` bounds; and its processes, names, pipes and open files, which limits of
+/// their own bound. A sixteenth leaves these as much as all of the first two need in a guest of
+/// 64 MiB that runs some hundred processes.
 const HEAP_SHARE: u64 = 16;
 
 /// Pages of heap at least: 1 MiB.

@@ -177,6 +177,11 @@ impl Space {
     }
 }
 
+/// Whether one level-1 table maps both pages.
+pub const fn same_leaf(one: VirtAddr, two: VirtAddr) -> bool {
+    one.0 >> REGION_SHIFT == two.0 >> REGION_SHIFT
+}
+
 /// Base-two logarithm of the bytes that a table of a level maps.
 const fn span(level: Level) -> u32 {
     12 + 9 * level.number() as u32

@@ -13,7 +13,7 @@
 
 use super::{
     registers::USED_BITS_BY_KERNEL,
-    space::{Space, Table},
+    space::{Leaf, Space, Table, same_leaf},
 };
 use alloc::vec::Vec;
 use kernel_core::{Access, Change, NoPage, Protection, Used};
@@ -40,6 +40,9 @@ const KEPT_TABLES: usize = RESERVE / 2;
 #[derive(Debug)]
 pub struct Tables {
     format: Format,
+    /// Of a level-1 entry: what it has besides the frame, by protection; and where that lies.
+    flags: [u64; 4],
+    frame_shift: u32,
     /// Ordinary pages, nobody's else.
     spares: Vec<Pfn>,
     /// Validated trees that map nothing.
@@ -47,6 +50,13 @@ pub struct Tables {
     /// Whether instructions were mapped that fetches may not see yet.
     stale_fetches: bool,
 }
+
+// The core's bits of a protection are the runtime's.
+const _: () = {
+    assert!(Protection::WRITE.bits() == paging::Protection::WRITE.bits());
+    assert!(Protection::EXECUTE.bits() == paging::Protection::EXECUTE.bits());
+    assert!(Protection::all().bits() < 4);
+};
 
 /// A refused update is an error of this kernel: nothing sensible goes on from there.
 pub fn must<T>(result: Result<T, PagingError>) -> T {
@@ -66,8 +76,19 @@ fn frame_of(memory: &Memory, page: Pfn) -> Mfn {
 impl Tables {
     /// With a reserve of pages that are tables to the allocator, as all that `take` gives are.
     pub fn new(memory: &Memory, take: &mut dyn FnMut() -> Option<Pfn>) -> Tables {
-        let spares = (0..RESERVE).map_while(|_| take()).collect();
-        Tables { format: memory.format(), spares, kept: Vec::new(), stale_fetches: false }
+        let format = memory.format();
+        let flags = core::array::from_fn(|bits| {
+            let protection = paging::Protection::from_bits_truncate(bits as u8);
+            format.unused_page_entry(Mfn(0), protection)
+        });
+        Tables {
+            format,
+            flags,
+            frame_shift: format.frame_shift(),
+            spares: (0..RESERVE).map_while(|_| take()).collect(),
+            kept: Vec::new(),
+            stale_fetches: false,
+        }
     }
 
     /// Trees that are kept for the next address spaces.
@@ -111,28 +132,44 @@ impl Tables {
         changes: &[Change],
         take: &mut dyn FnMut() -> Option<Pfn>,
     ) -> Result<(), usize> {
-        for (done, change) in changes.iter().enumerate() {
-            let index = self.format.index(Level::L1, change.page);
-            if change.to.is_some() && space.leaf(change.page).is_none() {
-                self.add_tables(memory, space, change.page, take).map_err(|NoPage| done)?;
+        let mut done = 0;
+        for changes in changes.chunk_by(|one, next| same_leaf(one.page, next.page)) {
+            let first = changes[0].page;
+            if space.leaf(first).is_none()
+                && let Some(index) = changes.iter().position(|change| change.to.is_some())
+            {
+                self.add_tables(memory, space, first, take).map_err(|NoPage| done + index)?;
             }
-            let Some(leaf) = space.leaf(change.page) else { continue };
+            if let Some(leaf) = space.leaf(first) {
+                self.change_leaf(memory, leaf, changes);
+            }
+            done += changes.len();
+        }
+        Ok(())
+    }
+
+    /// Changes pages of one level-1 table.
+    fn change_leaf(&mut self, memory: &mut Memory, leaf: &mut Leaf, changes: &[Change]) {
+        let table = leaf.table;
+        for change in changes {
+            let index = self.format.index(Level::L1, change.page);
             let value = match change.to {
                 Some((page, protection)) => {
                     self.stale_fetches |= protection.contains(Protection::EXECUTE);
-                    let protection = paging::Protection::from_bits_truncate(protection.bits());
-                    self.format.unused_page_entry(frame_of(memory, page), protection)
+                    let flags = self.flags[usize::from(protection.bits()) % self.flags.len()];
+                    flags | frame_of(memory, page).0 << self.frame_shift
                 }
                 None if leaf.maps(index) => 0,
                 None => continue,
             };
             leaf.note(index, change.to.is_some());
-            write(memory, leaf.table, index, value);
+            write(memory, table, index, value);
         }
-        Ok(())
     }
 
     /// Makes the tables that an address goes through.
+    #[cold]
+    #[inline(never)]
     fn add_tables(
         &self,
         memory: &mut Memory,

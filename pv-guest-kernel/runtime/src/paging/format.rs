@@ -1,6 +1,6 @@
 //! Page-table entries in the three formats.
 
-use hypercall_abi::{Mfn, VirtAddr, addr::Level, pte, start_info::PageTableFormat};
+use hypercall_abi::{Mfn, PAGE_SHIFT, VirtAddr, addr::Level, pte, start_info::PageTableFormat};
 
 bitflags::bitflags! {
     /// What may be done with a page besides reading it.
@@ -114,6 +114,14 @@ impl Format {
                 use pte::riscv64::Flags;
                 (Flags::ACCESSED.bits(), Flags::DIRTY.bits())
             }
+        }
+    }
+
+    /// Where the frame's number lies in an entry.
+    pub const fn frame_shift(self) -> u32 {
+        match self.0 {
+            PageTableFormat::X86_64 => PAGE_SHIFT,
+            PageTableFormat::Sv39 | PageTableFormat::Sv48 => pte::riscv64::FRAME_SHIFT,
         }
     }
 
