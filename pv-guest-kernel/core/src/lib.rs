@@ -27,6 +27,7 @@ pub mod model;
 mod platform;
 pub mod random;
 pub mod registers;
+pub mod ticks;
 
 pub use hypercall_abi::{Pfn, VirtAddr};
 pub use platform::{

@@ -1,17 +1,15 @@
 //! The clock: nanoseconds, the kernel's alarm, and when the serial line is looked at.
 
 use bare_machine::arch;
+use kernel_core::ticks::Ticks;
 
 /// Times in a second that the serial line is looked at.
 const POLLS_PER_SECOND: u64 = 100;
-const NANOSECONDS: u64 = 1_000_000_000;
 
 /// The machine's clock and its one timer.
 #[derive(Debug)]
 pub struct Clock {
-    /// Nanoseconds in a tick, and ticks in a nanosecond, times 2^32.
-    tick: u64,
-    nanosecond: u64,
+    ticks: Ticks,
     poll_ticks: u64,
     /// Counter values, `u64::MAX` for never: of the kernel's alarm, of the next look at the serial
     /// line, and for which the timer is set.
@@ -23,11 +21,9 @@ pub struct Clock {
 impl Clock {
     /// A clock that ticks so often.
     pub fn new(ticks_per_second: u64) -> Clock {
-        let scale = |of: u64, by: u64| ((u128::from(of) << 32) / u128::from(by)) as u64;
         let poll_ticks = ticks_per_second / POLLS_PER_SECOND;
         Clock {
-            tick: scale(NANOSECONDS, ticks_per_second),
-            nanosecond: scale(ticks_per_second, NANOSECONDS),
+            ticks: Ticks::per_second(ticks_per_second),
             poll_ticks,
             alarm: u64::MAX,
             poll: arch::now().saturating_add(poll_ticks),
@@ -37,14 +33,12 @@ impl Clock {
 
     /// Nanoseconds since the machine started.
     pub fn now(&self) -> u64 {
-        ((u128::from(arch::now()) * u128::from(self.tick)) >> 32) as u64
+        self.ticks.nanoseconds(arch::now())
     }
 
     /// Sets or clears the alarm.
     pub fn set_alarm(&mut self, at: Option<u64>) {
-        // Rounded up, so that the time has come when it rings.
-        let ticks = |at: u64| ((u128::from(at) * u128::from(self.nanosecond)) >> 32) + 1;
-        self.alarm = at.map_or(u64::MAX, |at| u64::try_from(ticks(at)).unwrap_or(u64::MAX));
+        self.alarm = at.map_or(u64::MAX, |at| self.ticks.reaching(at));
     }
 
     /// Sees to it that the timer interrupts in time. A timer that is set for an earlier moment is

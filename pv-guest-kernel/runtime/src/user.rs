@@ -2,8 +2,8 @@
 //!
 //! ```ignore
 //! loop {
-//!     user::run(&mut frame, &mut updates)?;
-//!     match frame.header.cause.decode() { /* a fault, a system call, an event */ }
+//!     let trap = user::run(&mut registers, &mut updates)?;
+//!     match trap.cause.decode() { /* a fault, a system call, an event */ }
 //! }
 //! ```
 //!
@@ -18,7 +18,8 @@ use crate::{arch, calls::Partial, events, sync, updates::Updates, vcpu};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use hypercall_abi::{
     Error, Status,
-    trap::{Cause, TRAP_FRAMES, TrapFlags, TrapFrame},
+    registers::Registers,
+    trap::{Cause, TRAP_FRAMES, TrapFlags, TrapHeader},
 };
 
 /// Stack pointer of the kernel while a process runs; for the architecture's code.
@@ -37,24 +38,26 @@ pub(crate) fn is_running() -> bool {
     RUNNING.load(Ordering::Relaxed)
 }
 
-/// Applies the updates and runs a process on the current user root from the state in `frame`,
-/// until it traps. Then `frame` holds the state and the cause. Events are handled before this
-/// returns.
+/// Applies the updates and runs a process on the current user root, with these registers, until it
+/// traps: why. Events are handled before this returns.
 ///
 /// # Errors
 /// What `trap_return` returns, and how many updates took effect: [`Error::NotRegistered`] without a user root, an update that was
 /// refused, [`Error::BadTrapFrame`] for a program counter out of range or when all frames of the
 /// vCPU page are in use.
-pub fn run(frame: &mut TrapFrame, updates: &mut Updates) -> Result<(), Partial> {
+pub fn run(registers: &mut Registers, updates: &mut Updates) -> Result<TrapHeader, Partial> {
     sync::masked(|| {
         let depth = vcpu::trap_depth().load(Ordering::Relaxed);
         if depth >= TRAP_FRAMES as u64 {
             return Err(Partial { done: 0, error: Error::BadTrapFrame });
         }
-        frame.header.flags = TrapFlags::USER;
+        let frame = vcpu::trap_frame(depth);
         // SAFETY: the slot is above the topmost frame, and events are masked: nothing else
         // uses it.
-        unsafe { arch::copy_frame(frame, vcpu::trap_frame(depth)) };
+        unsafe {
+            (*frame).header.flags = TrapFlags::USER;
+            arch::copy_registers(registers, &raw mut (*frame).registers);
+        }
         vcpu::trap_depth().store(depth + 1, Ordering::SeqCst);
         let count = updates.store();
         RUNNING.store(true, Ordering::Relaxed);
@@ -67,10 +70,13 @@ pub fn run(frame: &mut TrapFrame, updates: &mut Updates) -> Result<(), Partial> 
             return Err(Partial { done: refusal.value, error });
         }
         // SAFETY: the trap of the process filled this slot.
-        unsafe { arch::copy_frame(vcpu::trap_frame(depth), frame) };
-        if frame.header.cause.decode() == Some(Cause::Event) {
+        let trap = unsafe {
+            arch::copy_registers(&raw const (*frame).registers, registers);
+            (*frame).header
+        };
+        if trap.cause.decode() == Some(Cause::Event) {
             events::dispatch();
         }
-        Ok(())
+        Ok(trap)
     })
 }

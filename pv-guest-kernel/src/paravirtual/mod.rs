@@ -4,7 +4,6 @@
 //! |---|---|
 //! | `pages` | the core's pages, through the kernel's map of its memory |
 //! | `space`, `tables` | page tables of processes |
-//! | `registers` | registers of processes |
 //! | `clock`, `random` | time, the alarm, random bytes |
 //! | `test` | the machine test |
 //!
@@ -17,13 +16,11 @@
 mod clock;
 mod pages;
 mod random;
-mod registers;
 mod space;
 mod tables;
 mod test;
 
 pub use pages::heap_pages;
-pub use registers::Registers;
 pub use space::Space;
 pub use test::run as machine_test;
 
@@ -32,6 +29,7 @@ use clock::Clock;
 use kernel_core::{
     Access, Change, Exit, FloatState, Machine, NoPage, Platform, Registers as _, Used,
     memory::{Frames, Kind},
+    registers,
 };
 use pages::Pages;
 use pv_guest::{
@@ -39,7 +37,7 @@ use pv_guest::{
         Features, Pfn, Port, VirtAddr,
         calls::console_write::Stream,
         start_info::StartInfo,
-        trap::{Cause, FaultAccess, TrapHeader},
+        trap::{FaultAccess, TrapHeader},
     },
     arch, calls, console, events,
     memory::Memory,
@@ -92,26 +90,17 @@ impl Paravirtual {
     }
 
     /// Why a process left the processor.
-    fn exit(&mut self, registers: &mut Registers) -> Exit {
-        let header = registers.frame.header;
-        match header.cause.decode() {
-            Some(Cause::SystemCall) => {
-                registers.step_over_call();
-                Exit::Call
-            }
-            Some(Cause::PageFault) => fault(&header),
-            Some(Cause::Event) => {
-                self.clock.take_alarm();
-                Exit::Interrupt
-            }
-            Some(Cause::Breakpoint | Cause::Debug) => Exit::Breakpoint,
-            Some(Cause::DivideError | Cause::FloatingPoint) => Exit::Arithmetic,
-            // No memory answers where there is a mapping: nothing that the kernel could serve.
-            Some(Cause::Misaligned | Cause::AccessFault) => Exit::Misaligned,
-            // Such as an address that is not canonical: no address is told.
-            Some(Cause::Protection) => Exit::Fault { address: u64::MAX, access: Access::Read },
-            Some(Cause::IllegalInstruction) | None => Exit::Illegal,
+    fn exit(&mut self, trap: &TrapHeader, registers: &mut Registers) -> Exit {
+        let exit = trap.cause.decode().map_or(Exit::Illegal, |cause| {
+            let tried = FaultAccess::from_bits_retain(trap.code);
+            registers::exit(cause, tried, trap.address)
+        });
+        match exit {
+            Exit::Call => registers.step_over_call(),
+            Exit::Interrupt => _ = self.clock.take_alarm(),
+            _ => {}
         }
+        exit
     }
 
     /// Takes what was typed from the hypervisor; whether anything waits.
@@ -125,23 +114,21 @@ impl Paravirtual {
     }
 }
 
-fn fault(header: &TrapHeader) -> Exit {
-    let tried = FaultAccess::from_bits_retain(header.code);
-    let access = if tried.contains(FaultAccess::EXECUTE) {
-        Access::Execute
-    } else if tried.contains(FaultAccess::WRITE) {
-        Access::Write
-    } else {
-        Access::Read
-    };
-    Exit::Fault { address: header.address, access }
-}
+/// The registers of a process, and which processor they are of.
+#[cfg(target_arch = "riscv64")]
+type Registers = registers::RiscvRegisters;
+#[cfg(target_arch = "riscv64")]
+const MACHINE: Machine = Machine::Riscv64;
+#[cfg(target_arch = "x86_64")]
+type Registers = registers::X86Registers;
+#[cfg(target_arch = "x86_64")]
+const MACHINE: Machine = Machine::X86_64;
 
 impl Platform for Paravirtual {
     type Registers = Registers;
     type Space = Space;
 
-    const MACHINE: Machine = registers::MACHINE;
+    const MACHINE: Machine = MACHINE;
 
     fn read(&self, page: Pfn, offset: usize, to: &mut [u8]) {
         self.pages.read(page, offset, to);
@@ -196,10 +183,11 @@ impl Platform for Paravirtual {
         self.tables.synchronize_fetches();
         tables::must(self.memory.set_user_root(Some(space.root.frame)));
         loop {
-            if let Err(refused) = user::run(&mut registers.frame, self.memory.updates()) {
-                panic!("the return to a process was refused: {refused}");
-            }
-            let exit = self.exit(registers);
+            let trap = match user::run(&mut registers.0, self.memory.updates()) {
+                Ok(trap) => trap,
+                Err(refused) => panic!("the return to a process was refused: {refused}"),
+            };
+            let exit = self.exit(&trap, registers);
             match exit {
                 Exit::Fault { address, access }
                     if self.tables.set_used(&mut self.memory, space, address, access) => {}

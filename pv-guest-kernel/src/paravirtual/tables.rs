@@ -11,10 +11,7 @@
 //! tables to its allocator.
 #![allow(unsafe_code, reason = "page tables and the pages behind them are reached by address")]
 
-use super::{
-    registers::USED_BITS_BY_KERNEL,
-    space::{Leaf, Space, Table, same_leaf},
-};
+use super::space::{Leaf, Space, Table, same_leaf};
 use alloc::vec::Vec;
 use kernel_core::{Access, Change, NoPage, Protection, Used};
 use pv_guest::{
@@ -24,6 +21,10 @@ use pv_guest::{
     paging::{self, Entry, Format, PagingError, TableRead},
     physmap,
 };
+
+/// Whether the kernel sets accessed and dirty bits where the processor leaves that to it: a hart may
+/// fault instead (RISC-V Privileged Architecture, 12.3.1).
+const USED_BITS_BY_KERNEL: bool = cfg!(target_arch = "riscv64");
 
 /// Pages of the reserve: what is kept for the next address spaces at most.
 pub const RESERVE: usize = 32;

@@ -7,7 +7,7 @@
 //! | `enter_user`, `leave_user` | into a process, and back where that was called |
 //! | `call_on_stack` | goes on with another stack |
 //! | `counter` | the counter, now |
-//! | `zero_page`, `copy_page`, `copy_frame` | memory, in as few instructions as can be |
+//! | `zero_page`, `copy_page`, `copy_registers` | memory, in as few instructions as can be |
 //! | `save_floating_point`, `load_floating_point` | a process's registers that no trap frame has |
 //! | `CLEAN_FLOATING_POINT` | what they hold when a program starts |
 //! | `synchronize_instructions` | makes what was written visible to fetches |
@@ -29,7 +29,9 @@ pub use current::{
     CLEAN_FLOATING_POINT, call_on_stack, counter, hardware_random, load_floating_point,
     save_floating_point, synchronize_instructions,
 };
-pub(crate) use current::{copy_frame, copy_page, enter_user, leave_user, trap_entry, zero_page};
+pub(crate) use current::{
+    copy_page, copy_registers, enter_user, leave_user, trap_entry, zero_page,
+};
 
 /// Bytes of the floating-point registers at most: x86-64's `fxsave` area. riscv64 has `f0` to
 /// `f31` and `fcsr` in the first 264.

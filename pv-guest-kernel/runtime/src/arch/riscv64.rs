@@ -168,13 +168,13 @@ pub(crate) unsafe fn copy_page(from: *const u64, to: *mut u64) {
     }
 }
 
-/// Copies a trap frame.
+/// Copies the registers of a process.
 ///
 /// # Safety
-/// Both are trap frames, and not the same.
-pub(crate) unsafe fn copy_frame(from: *const TrapFrame, to: *mut TrapFrame) {
-    const WORDS: usize = size_of::<TrapFrame>() / 8;
-    // SAFETY: a frame is words without a gap; the caller answers for the frames.
+/// Both are that, and they do not overlap.
+pub(crate) unsafe fn copy_registers(from: *const Riscv64Registers, to: *mut Riscv64Registers) {
+    const WORDS: usize = size_of::<Riscv64Registers>() / 8;
+    // SAFETY: they are words without a gap; the caller answers for them.
     unsafe { copy_words::<WORDS>(from.cast(), to.cast()) };
 }
 

@@ -136,12 +136,12 @@ pub(crate) unsafe fn copy_page(from: *const u64, to: *mut u64) {
     unsafe { core::ptr::copy(from, to, 512) };
 }
 
-/// Copies a trap frame.
+/// Copies the registers of a process.
 ///
 /// # Safety
-/// Both are trap frames, and not the same.
-pub(crate) unsafe fn copy_frame(from: *const TrapFrame, to: *mut TrapFrame) {
-    // SAFETY: the caller answers for the frames.
+/// Both are that, and they do not overlap.
+pub(crate) unsafe fn copy_registers(from: *const X86_64Registers, to: *mut X86_64Registers) {
+    // SAFETY: the caller answers for them.
     unsafe { core::ptr::copy_nonoverlapping(from, to, 1) };
 }
 

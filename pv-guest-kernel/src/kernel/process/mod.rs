@@ -114,7 +114,7 @@ impl Process {
         self.space.activate(memory).map_err(|error| surprise!("pt_switch: {error}"))?;
         time::set_timer(slice);
         loop {
-            user::run(&mut self.frame, memory.updates())
+            self.frame.header = user::run(&mut self.frame.registers, memory.updates())
                 .map_err(|refused| surprise!("process {}: {refused}", self.number))?;
             let next = match self.frame.header.cause.decode() {
                 Some(Cause::Event) => Next::Continue,
