@@ -47,11 +47,12 @@ enum Task<'a> {
 
 impl Task<'_> {
     fn of(command_line: &str) -> Task<'_> {
-        let tasks = command_line.split_whitespace().filter_map(|word| match word {
+        let mut words = command_line.split_whitespace();
+        let task = words.find_map(|word| match word {
             "machine-test" => Some(Task::MachineTest),
             _ => word.strip_prefix("crash=").map(Task::Crash),
         });
-        tasks.last().unwrap_or(Task::Kernel)
+        task.unwrap_or(Task::Kernel)
     }
 }
 
