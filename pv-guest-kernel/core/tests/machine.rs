@@ -41,12 +41,14 @@ fn run<const RISCV: bool>() {
         float: None,
         thread: &thread,
     };
-    let mut model: Model<RISCV> = Model::new(256);
+    let mut model: Model<RISCV> = Model::new(512);
     let mut frames = model.frames();
     let mut names = Vec::new();
     let count =
         machine_test::run(&mut model, &mut frames, &programs, &mut |_, name| names.push(name));
     assert_eq!(count, Ok(names.len()), "in `{}`", names.last().unwrap());
+    let soaked = machine_test::soak(&mut model, frames, &programs, 1500).unwrap();
+    assert!(soaked.forks > 10 && soaked.swapped_in > 10 && soaked.faults > 300, "{soaked:?}");
 }
 
 #[test]

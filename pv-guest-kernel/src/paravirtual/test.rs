@@ -18,6 +18,9 @@ use pv_guest::{
 /// Pages that the balloon has taken before: the core sees holes.
 const HOLES: u64 = 8;
 
+/// Things that processes do at random.
+const STEPS: u64 = 5000;
+
 /// Runs every check, twice: the second time on what the first has left behind. How many checks
 /// passed.
 pub fn run(info: &StartInfo, mut memory: Memory) -> Result<usize, Broken> {
@@ -42,6 +45,16 @@ pub fn run(info: &StartInfo, mut memory: Memory) -> Result<usize, Broken> {
             machine.kept_trees(),
         );
     }
+    let before = traps();
+    let soaked = machine_test::soak(&mut machine, frames, &programs, STEPS)?;
+    println!(
+        "    soak: {} accesses, {} faults, {} forks, {} pages swapped in; {} traps",
+        soaked.accesses,
+        soaked.faults,
+        soaked.forks,
+        soaked.swapped_in,
+        traps() - before,
+    );
     Ok(passed)
 }
 

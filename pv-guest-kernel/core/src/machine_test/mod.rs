@@ -8,11 +8,13 @@
 mod events;
 mod faults;
 mod programs;
+mod soak;
 mod spaces;
 mod state;
 mod world;
 
 pub use programs::Programs;
+pub use soak::{Soaked, soak};
 pub use world::Broken;
 
 use crate::{Platform, memory::Frames};
