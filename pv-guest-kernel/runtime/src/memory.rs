@@ -113,6 +113,15 @@ impl Memory {
         &self.p2m
     }
 
+    /// Gives a hole a frame, which is mapped nowhere: for a kernel whose own allocator chooses
+    /// the hole.
+    ///
+    /// # Errors
+    /// As [`P2m::fill_hole`].
+    pub fn back_hole(&mut self, page: Pfn, frame: Mfn) -> Result<(), MapConflict> {
+        self.p2m.fill_hole(page, frame)
+    }
+
     /// Pages that are free.
     pub fn free_pages(&self) -> u64 {
         self.pages.free_pages()

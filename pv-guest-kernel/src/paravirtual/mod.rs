@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `pages` | the core's pages, through the kernel's map of its memory |
 //! | `space`, `tables` | page tables of processes |
+//! | `balloon` | the core's pages as the balloon takes them |
 //! | `clock`, `random` | time, the alarm, random bytes |
 //! | `test` | the machine test |
 //!
@@ -13,6 +14,7 @@
 //! that serves it, new tables included. The kernel runs with events masked: they come when a
 //! process runs, or when there is nothing to do.
 
+mod balloon;
 mod clock;
 mod pages;
 mod random;
@@ -20,6 +22,7 @@ mod space;
 mod tables;
 mod test;
 
+pub use balloon::Lent;
 pub use pages::heap_pages;
 pub use space::Space;
 pub use test::run as machine_test;

@@ -1,12 +1,12 @@
 //! The machine test: command line `machine-test`.
 
-use super::{Paravirtual, boot};
+use super::{Lent, Paravirtual, boot};
 use alloc::format;
 use balloon::Balloon;
 use kernel_core::{
     Platform,
     machine_test::{self, Broken, Programs},
-    memory::Kind,
+    memory::{Frames, Kind},
 };
 use pv_guest::{
     abi::{DomainId, start_info::StartInfo},
@@ -15,35 +15,34 @@ use pv_guest::{
     println,
 };
 
-/// Pages that the balloon has taken before: the core sees holes.
-const HOLES: u64 = 8;
+/// Pages that the balloon takes before the core has them, and out of its hands.
+const HOLES: [u64; 2] = [8, 200];
 
 /// Things that processes do at random.
 const STEPS: u64 = 5000;
 
-/// Runs every check, twice: the second time on what the first has left behind. How many checks
-/// passed.
+/// Runs every check, twice: first with holes in memory, then on what that has left behind. How
+/// many checks passed.
 pub fn run(info: &StartInfo, mut memory: Memory) -> Result<usize, Broken> {
-    Balloon::new().inflate(&mut memory, HOLES as usize);
+    let mut balloon = Balloon::new();
+    balloon.inflate(&mut memory, HOLES[0] as usize);
     let (mut machine, mut frames) = boot(info, memory);
-    let holes = frames.count(Kind::Hole);
-    if holes != HOLES {
-        let what = format!("{holes} holes are known, and not {HOLES}");
-        return Err(Broken { check: "the balloon's pages are holes", what });
-    }
+    expect_holes(&frames, HOLES[0])?;
+    balloon.inflate(&mut Lent::new(&mut machine, &mut frames), HOLES[1] as usize);
     let programs = Programs::of(Paravirtual::MACHINE);
     let mut passed = 0;
-    for round in 1..=2 {
+    for holes in [HOLES[0] + HOLES[1], 0] {
+        expect_holes(&frames, holes)?;
         let before = traps();
-        let count = machine_test::run(&mut machine, &mut frames, &programs, &mut |_, name| {
+        passed += machine_test::run(&mut machine, &mut frames, &programs, &mut |_, name| {
             println!("    {name}");
         })?;
-        passed += count;
         println!(
-            "    round {round}: {} traps; {} trees of tables kept for the next processes",
+            "    {holes} holes in memory; {} traps; {} trees of tables kept for the next processes",
             traps() - before,
             machine.kept_trees(),
         );
+        balloon.deflate(&mut Lent::new(&mut machine, &mut frames), holes as usize);
     }
     let before = traps();
     let soaked = machine_test::soak(&mut machine, frames, &programs, STEPS)?;
@@ -56,6 +55,15 @@ pub fn run(info: &StartInfo, mut memory: Memory) -> Result<usize, Broken> {
         traps() - before,
     );
     Ok(passed)
+}
+
+fn expect_holes(frames: &Frames, expected: u64) -> Result<(), Broken> {
+    let found = frames.count(Kind::Hole);
+    if found == expected {
+        return Ok(());
+    }
+    let what = format!("{found} holes are known, and not {expected}");
+    Err(Broken { check: "the balloon's pages are holes", what })
 }
 
 fn traps() -> u64 {
