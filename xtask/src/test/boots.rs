@@ -125,7 +125,7 @@ pub fn all(arch: Arch, may: MayInstall) -> Count {
         }
         Ok(())
     });
-    for (title, options) in [("", &[][..]), (", audited", &["--debug", "--audit", "20"][..])] {
+    for (title, options) in [("", &[][..]), (", audited", &["--debug", "--audit", "200"][..])] {
         count += one(&format!("the kernel's machine test{title}, {arch}"), |progress| {
             machine_test(arch, may, options, progress)
         });
