@@ -19,8 +19,11 @@ extern crate alloc;
 #[cfg(any(test, feature = "model"))]
 extern crate std;
 
+pub mod calls;
+mod files;
 pub mod fs;
 pub mod machine_test;
+pub mod kernel;
 pub mod memory;
 #[cfg(any(test, feature = "model"))]
 pub mod model;
@@ -28,6 +31,8 @@ mod platform;
 pub mod random;
 pub mod registers;
 pub mod ticks;
+pub mod process;
+pub mod terminal;
 
 pub use hypercall_abi::{Pfn, VirtAddr};
 pub use platform::{

@@ -131,7 +131,7 @@ pub trait Platform {
     /// Registers of a process.
     type Registers: Registers;
     /// The page tables of one address space. Its tables are pages too.
-    type Space;
+    type Space: core::fmt::Debug;
 
     /// Which processor it is.
     const MACHINE: Machine;

@@ -11,7 +11,7 @@ use slab::Slab;
 /// Number of an inode. It is used again when the inode is gone, so who keeps one holds the
 /// inode: [`FileSystem::hold`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Ino(pub(super) u32);
+pub struct Ino(pub(crate) u32);
 
 impl Ino {
     /// What programs see.

@@ -1,0 +1,78 @@
+//! System calls, as Linux defines them for each machine.
+//!
+//! # How a call waits
+//!
+//! A call that cannot go on returns [`Stop::Wait`], having changed nothing. Its process sleeps
+//! with its registers at the call, and makes the whole call again when something of what it
+//! waits for has happened. What must last over that (the end of a `nanosleep`) lies in the
+//! process. The same holds for [`Stop::NoMemory`]: the kernel makes room, and the call is made
+//! again; so a call first makes sure of the memory that it reads and writes
+//! ([`UserMemory::touch`](crate::memory::UserMemory::touch)), and only then has its effect.
+
+use crate::{
+    fs::{Errno, Wait},
+    memory::{Fault, StringError},
+};
+use alloc::vec::Vec;
+
+/// What a system call answers.
+pub type Answer = Result<u64, Stop>;
+
+/// Why a system call gives no value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// It failed.
+    Errno(Errno),
+    /// It waits, and is made again.
+    Wait(Waiting),
+    /// No page was free: it is made again when some are.
+    NoMemory,
+    /// The registers are as they are to be: a program began, a signal handler returned.
+    Replaced,
+    /// The process has ended.
+    Ended,
+}
+
+/// What a process waits for: the first of these.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Waiting {
+    /// Things that happen to files.
+    pub files: Vec<Wait>,
+    /// Something to read from the terminal.
+    pub terminal: bool,
+    /// A change of a child.
+    pub child: bool,
+    /// That time, in nanoseconds since the start.
+    pub until: Option<u64>,
+}
+
+impl From<Errno> for Stop {
+    fn from(errno: Errno) -> Stop {
+        Stop::Errno(errno)
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Stop {
+        match fault {
+            Fault::NoMemory => Stop::NoMemory,
+            Fault::NotMapped | Fault::NotAllowed | Fault::Bus => Stop::Errno(Errno::EFAULT),
+        }
+    }
+}
+
+impl From<StringError> for Stop {
+    fn from(error: StringError) -> Stop {
+        match error {
+            StringError::Fault(fault) => fault.into(),
+            StringError::TooLong => Stop::Errno(Errno::ENAMETOOLONG),
+        }
+    }
+}
+
+/// The time of day.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Clock {
+    /// Nanoseconds since 1970 when the machine started; 0 if it does not know.
+    pub start: u64,
+}

@@ -1,0 +1,128 @@
+//! The kernel: all its state, and how its parts are lent to one another.
+
+use crate::{
+    Pfn, Platform,
+    calls::Clock,
+    fs::{Caller, FileSystem, Pid, Storage},
+    memory::{Frames, Kind, Memory, Parts, UserMemory},
+    process::{ProcessTable, View},
+    terminal::Terminal,
+};
+
+/// The kernel of one machine.
+#[derive(Debug)]
+pub struct Kernel<P: Platform> {
+    /// The machine.
+    pub platform: P,
+    /// Pages, and what is known of them.
+    pub memory: Memory<P>,
+    /// Files.
+    pub fs: FileSystem,
+    /// Processes.
+    pub processes: ProcessTable<P>,
+    /// The console as processes know it.
+    pub terminal: Terminal,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// Pages for the content of files: the frame allocator and the machine, as [`Storage`].
+#[derive(Debug)]
+pub struct Store<'a, P: Platform> {
+    /// The machine.
+    pub platform: &'a mut P,
+    /// The pages.
+    pub frames: &'a mut Frames,
+}
+
+impl<P: Platform> Storage for Store<'_, P> {
+    fn take(&mut self) -> Option<Pfn> {
+        self.frames.take(Kind::File).ok()
+    }
+    fn give(&mut self, page: Pfn) {
+        self.frames.give(page);
+    }
+    fn read(&self, page: Pfn, offset: usize, to: &mut [u8]) {
+        self.platform.read(page, offset, to);
+    }
+    fn write(&mut self, page: Pfn, offset: usize, from: &[u8]) {
+        self.platform.write(page, offset, from);
+    }
+    fn clear(&mut self, page: Pfn) {
+        self.platform.clear(page);
+    }
+    fn random(&mut self, to: &mut [u8]) {
+        self.platform.random(to);
+    }
+}
+
+/// What a call on files works with: take it apart, and make the [`Caller`] of the view.
+///
+/// ```ignore
+/// let Files { fs, ids, view, mut store } = kernel.files(who);
+/// fs.mkdir(&ids.caller(&view), at, mode)?;
+/// ```
+pub struct Files<'a, P: Platform> {
+    /// The file system.
+    pub fs: &'a mut FileSystem,
+    /// Who calls.
+    pub ids: Ids,
+    /// The processes, as `/proc` shows them.
+    pub view: View<'a, P>,
+    /// Pages for content.
+    pub store: Store<'a, P>,
+}
+
+/// Who a process is to the file system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Ids {
+    /// User.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Permissions that a new file does not get.
+    pub umask: u32,
+}
+
+impl Ids {
+    /// The caller of a call on files.
+    pub fn caller<'a, P: Platform>(&self, view: &'a View<'a, P>) -> Caller<'a> {
+        Caller { uid: self.uid, gid: self.gid, umask: self.umask, processes: view }
+    }
+}
+
+impl<P: Platform> Kernel<P> {
+    /// What address spaces work with.
+    pub fn parts(&mut self) -> Parts<'_, P> {
+        Parts { platform: &mut self.platform, memory: &mut self.memory, files: &mut self.fs }
+    }
+
+    /// The memory of a process that runs or waits.
+    ///
+    /// # Panics
+    /// If there is no such process, or it has ended: a bug of the kernel's.
+    pub fn user(&mut self, who: Pid) -> UserMemory<'_, P> {
+        let process = self.processes.get_mut(who).expect("the caller exists");
+        let space = process.space.as_mut().expect("the caller has memory");
+        let parts =
+            Parts { platform: &mut self.platform, memory: &mut self.memory, files: &mut self.fs };
+        UserMemory::new(space, parts)
+    }
+
+    /// What a call of a process on files works with.
+    ///
+    /// # Panics
+    /// If there is no such process: a bug of the kernel's.
+    pub fn files(&mut self, who: Pid) -> Files<'_, P> {
+        let info = self.memory.info();
+        let swapping = self.memory.swap.counts();
+        let ids = self.processes.get(who).expect("the caller exists").ids;
+        let now = self.platform.now();
+        Files {
+            fs: &mut self.fs,
+            ids,
+            view: View { processes: &self.processes, current: who, info, swapping, now },
+            store: Store { platform: &mut self.platform, frames: &mut self.memory.frames },
+        }
+    }
+}
