@@ -9,6 +9,10 @@
 //! again; so a call first makes sure of the memory that it reads and writes
 //! ([`UserMemory::touch`](crate::memory::UserMemory::touch)), and only then has its effect.
 
+pub mod number;
+
+pub use number::{Call, decode};
+
 use crate::{
     fs::{Errno, Wait},
     memory::{Fault, StringError},
