@@ -5,9 +5,11 @@ use crate::{
     calls::Clock,
     fs::{Caller, FileSystem, Pid, Storage},
     memory::{Frames, Kind, Memory, Parts, UserMemory},
-    process::{ProcessTable, View},
+    process::{ProcessTable, Scheduler, View},
+    settings::Settings,
     terminal::Terminal,
 };
+use alloc::{collections::BTreeSet, vec::Vec};
 
 /// The kernel of one machine.
 #[derive(Debug)]
@@ -24,6 +26,41 @@ pub struct Kernel<P: Platform> {
     pub terminal: Terminal,
     /// What time it is.
     pub clock: Clock,
+    /// Who runs next.
+    pub scheduler: Scheduler,
+    /// How it was set up.
+    pub settings: Settings,
+    /// Its command line.
+    pub command_line: Vec<u8>,
+    /// Set to end the kernel: by `reboot`, or when the first process has ended.
+    pub end: Option<End>,
+    /// Nanoseconds in which nobody wanted to run.
+    pub idle_time: u64,
+    /// Times that another process ran than before.
+    pub switches: u64,
+    /// Exits of processes for the alarm, the console and the like.
+    pub interrupts: u64,
+    /// Calls that it did not have and has complained about.
+    pub(crate) missing: BTreeSet<u64>,
+    /// Who runs.
+    pub(crate) current: Option<Pid>,
+    /// Whose floating-point registers the processor has.
+    pub(crate) float_owner: Option<Pid>,
+    /// When the time slice of who runs ends.
+    pub(crate) slice_end: u64,
+    /// What the platform's alarm is set to.
+    pub(crate) alarm: Option<u64>,
+}
+
+/// How the kernel ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// Somebody asked for it (`reboot`).
+    PowerOff,
+    /// Somebody asked for another start.
+    Restart,
+    /// The first process ended, with a status as `wait4` gives it.
+    Init(i32),
 }
 
 /// Pages for the content of files: the frame allocator and the machine, as [`Storage`].

@@ -32,6 +32,7 @@ pub mod random;
 pub mod registers;
 pub mod ticks;
 pub mod process;
+pub mod settings;
 pub mod terminal;
 
 pub use hypercall_abi::{Pfn, VirtAddr};

@@ -3,19 +3,32 @@
 //! # How a call waits
 //!
 //! A call that cannot go on returns [`Stop::Wait`], having changed nothing. Its process sleeps
-//! with its registers at the call, and makes the whole call again when something of what it
+//! with its registers behind the call, and makes the whole call again when something of what it
 //! waits for has happened. What must last over that (the end of a `nanosleep`) lies in the
-//! process. The same holds for [`Stop::NoMemory`]: the kernel makes room, and the call is made
-//! again; so a call first makes sure of the memory that it reads and writes
+//! process, as its [`Progress`](crate::process::Progress), until the call is answered. The same
+//! holds for [`Stop::NoMemory`]: the kernel makes room, and the call is made again; so a call
+//! first makes sure of the memory that it reads and writes
 //! ([`UserMemory::touch`](crate::memory::UserMemory::touch)), and only then has its effect.
+//!
+//! # How a signal ends the wait
+//!
+//! A signal that is to be delivered wakes the process. The call is made again; if it would
+//! still wait, a handler runs, and the call fails with `EINTR`, or is made again behind the
+//! handler if that was installed with `SA_RESTART` and the call is not [`Waiting::once`].
+//! Without a handler the wait goes on. A call that must know (because it has moved something
+//! already, or says how much time was left) asks
+//! [`Kernel::is_interrupted`](crate::kernel::Kernel::is_interrupted) before it waits.
 
+mod dispatch;
 pub mod number;
 
+pub(crate) use dispatch::dispatch;
 pub use number::{Call, decode};
 
 use crate::{
     fs::{Errno, Wait},
     memory::{Fault, StringError},
+    process::SignalSet,
 };
 use alloc::vec::Vec;
 
@@ -48,6 +61,10 @@ pub struct Waiting {
     pub child: bool,
     /// That time, in nanoseconds since the start.
     pub until: Option<u64>,
+    /// One of these signals, although it is blocked.
+    pub signals: SignalSet,
+    /// A signal handler ends the call with `EINTR`, whether or not it has `SA_RESTART`.
+    pub once: bool,
 }
 
 impl From<Errno> for Stop {

@@ -32,16 +32,21 @@ pub struct Limits {
     pub snapshot_bytes: usize,
 }
 
+impl Limits {
+    /// For a small machine.
+    pub const DEFAULT: Self = Self {
+        file_pages: 4096,
+        name_bytes: 2 << 20,
+        inodes: 4096,
+        open_files: 1024,
+        pipe_pages: 512,
+        snapshot_bytes: 1 << 20,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            file_pages: 4096,
-            name_bytes: 2 << 20,
-            inodes: 4096,
-            open_files: 1024,
-            pipe_pages: 512,
-            snapshot_bytes: 1 << 20,
-        }
+        Self::DEFAULT
     }
 }
 

@@ -1,19 +1,36 @@
 //! Processes: what one is, and the table of them.
 
+mod credentials;
+mod image;
+mod limits;
+mod scheduler;
+mod signals;
 mod table;
 mod view;
+mod wake;
 
+pub use credentials::Credentials;
+pub use image::Image;
+pub use limits::{Limit, Resource, ResourceLimits};
+pub use scheduler::{Due, Event, Scheduler};
+pub use signals::{
+    Action, ActionFlags, AlternateStack, Cause, DefaultAction, Info, QueueFull, Signal, SignalSet,
+    Signals,
+};
 pub use table::ProcessTable;
 pub use view::View;
 
 use crate::{
     FloatState, Platform,
     calls::Waiting,
-    fs::{Descriptors, Node, Pid},
+    fs::{DescriptionId, Descriptors, Node, Pid},
     kernel::Ids,
     memory::AddressSpace,
 };
 use alloc::vec::Vec;
+
+/// The first process, which adopts orphans and whose end is the machine's.
+pub const INIT: Pid = Pid(1);
 
 /// A process. One that has ended keeps its number and its status until its parent has asked.
 #[derive(Debug)]
@@ -30,11 +47,18 @@ pub struct Process<P: Platform> {
     pub name: Vec<u8>,
     /// What it does.
     pub state: State,
-    /// Its memory; none when it has ended.
+    /// It is in a system call that has no answer yet, and makes it when it runs next. Its
+    /// registers are behind the call.
+    pub calling: bool,
+    /// How far that call is.
+    pub progress: Progress,
+    /// Its memory; none when it has ended, and while a child has it that it made by `vfork`.
     pub space: Option<AddressSpace<P>>,
+    /// Who gets the memory back: the parent, of a child of `vfork`.
+    pub borrowed_from: Option<Pid>,
     /// Its registers, while it does not run.
     pub registers: P::Registers,
-    /// Its floating-point registers, while it does not run.
+    /// Its floating-point registers, unless the processor has them.
     pub float: FloatState,
     /// What it has open.
     pub descriptors: Descriptors,
@@ -42,8 +66,32 @@ pub struct Process<P: Platform> {
     pub working: Node,
     /// Its program, held.
     pub program: Option<Node>,
+    /// Where in its memory the program is, and what it was given.
+    pub image: Image,
     /// Who it is to the file system.
     pub ids: Ids,
+    /// Who it is: real, effective and saved.
+    pub credentials: Credentials,
+    /// What it may have.
+    pub limits: ResourceLimits,
+    /// Signals: what is done with them, and those that wait.
+    pub signals: Signals,
+    /// The signal that its parent gets at its end; 0 for none.
+    pub end_signal: u32,
+    /// That it stopped or went on, until the parent has asked.
+    pub change: Option<StateChange>,
+    /// Times and counts.
+    pub times: Times,
+    /// `ITIMER_REAL`.
+    pub alarm: Option<Alarm>,
+    /// How nice it is: -20 to 19. It is kept, and does not count.
+    pub nice: i32,
+    /// A word of its memory that is cleared when it ends or executes (`set_tid_address`).
+    pub clear_tid: u64,
+    /// It has executed since it was forked: `setpgid` of its parent comes too late.
+    pub executed: bool,
+    /// Nanoseconds that are left of its time slice.
+    pub(crate) slice: u64,
 }
 
 /// What a process does.
@@ -53,8 +101,68 @@ pub enum State {
     Ready,
     /// It waits in a system call, which it makes again when something of that happens.
     Waiting(Waiting),
+    /// Its memory is its child's, until that executes or ends (`vfork`).
+    Lending,
     /// A signal stopped it.
     Stopped,
     /// It has ended, with the status that `wait4` gives.
     Ended(i32),
+}
+
+/// How far a call is that waits: this lasts until the call is answered.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Progress {
+    /// When it gives up, in nanoseconds since the start.
+    pub until: Option<u64>,
+    /// Bytes that it has moved.
+    pub done: u64,
+    /// The FIFO that it opens. It is closed if the call is given up.
+    pub opening: Option<DescriptionId>,
+}
+
+/// What a parent can learn of a process that has not ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StateChange {
+    /// This signal stopped it.
+    Stopped(Signal),
+    /// It goes on.
+    Continued,
+}
+
+/// Times and counts of a process. Times are in nanoseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Times {
+    /// When it started, since the start of the machine.
+    pub started: u64,
+    /// It ran.
+    pub user: u64,
+    /// The kernel worked for it.
+    pub system: u64,
+    /// As `user`, of the children that have been waited for, and theirs.
+    pub children_user: u64,
+    /// As `system`, of these.
+    pub children_system: u64,
+    /// Faults of these children, served from memory.
+    pub children_faults: u64,
+    /// Faults of these children that read a page back.
+    pub children_major_faults: u64,
+    /// It gave the processor up.
+    pub voluntary_switches: u64,
+    /// The processor was taken from it.
+    pub involuntary_switches: u64,
+    /// Pages in memory, at most, of its address spaces that are gone.
+    pub peak_resident: u64,
+    /// Faults of its address spaces that are gone.
+    pub past_faults: u64,
+    /// Those that read a page back, of these.
+    pub past_major_faults: u64,
+}
+
+/// An alarm: `ITIMER_REAL`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Alarm {
+    /// When it rings, in nanoseconds since the start.
+    pub at: u64,
+    /// How long after that again; 0 for never.
+    pub interval: u64,
 }
