@@ -20,6 +20,7 @@
 //! [`Kernel::is_interrupted`](crate::kernel::Kernel::is_interrupted) before it waits.
 
 mod dispatch;
+pub mod layout;
 pub mod number;
 
 pub(crate) use dispatch::dispatch;
