@@ -2,10 +2,10 @@
 
 use crate::{
     Pfn, Platform,
-    calls::Clock,
-    fs::{Caller, FileSystem, Pid, Storage},
+    calls::{Clock, HostName},
+    fs::{Caller, FileSystem, Ino, Pid, Storage},
     memory::{Frames, Kind, Memory, Parts, UserMemory},
-    process::{ProcessTable, Scheduler, View},
+    process::{LoadAverage, Process, ProcessTable, Scheduler, System, View},
     settings::Settings,
     terminal::Terminal,
 };
@@ -40,8 +40,18 @@ pub struct Kernel<P: Platform> {
     pub switches: u64,
     /// Exits of processes for the alarm, the console and the like.
     pub interrupts: u64,
+    /// What the machine is called.
+    pub host_name: HostName,
+    /// How many processes wanted to run of late.
+    pub load: LoadAverage,
+    /// Processes that were ended for their memory.
+    pub oom_kills: u64,
     /// Calls that it did not have and has complained about.
     pub(crate) missing: BTreeSet<u64>,
+    /// The file with the code that signal handlers return to; held.
+    pub(crate) trampoline: Option<Ino>,
+    /// Fewer pages could be reclaimed than were wanted: only the next tick tries again.
+    pub(crate) exhausted: bool,
     /// Who runs.
     pub(crate) current: Option<Pid>,
     /// Whose floating-point registers the processor has.
@@ -50,6 +60,8 @@ pub struct Kernel<P: Platform> {
     pub(crate) slice_end: u64,
     /// What the platform's alarm is set to.
     pub(crate) alarm: Option<u64>,
+    /// When who runs left the processor last, or was chosen.
+    pub(crate) left: u64,
 }
 
 /// How the kernel ends.
@@ -134,6 +146,14 @@ impl<P: Platform> Kernel<P> {
         Parts { platform: &mut self.platform, memory: &mut self.memory, files: &mut self.fs }
     }
 
+    /// The process that makes a call.
+    ///
+    /// # Panics
+    /// If there is no such process: a bug of the kernel's.
+    pub fn process(&mut self, who: Pid) -> &mut Process<P> {
+        self.processes.get_mut(who).expect("the caller exists")
+    }
+
     /// The memory of a process that runs or waits.
     ///
     /// # Panics
@@ -155,10 +175,19 @@ impl<P: Platform> Kernel<P> {
         let swapping = self.memory.swap.counts();
         let ids = self.processes.get(who).expect("the caller exists").ids;
         let now = self.platform.now();
+        let system = System {
+            terminal: &self.terminal,
+            command_line: &self.command_line,
+            clock: self.clock,
+            load: self.load,
+            idle_time: self.idle_time,
+            switches: self.switches,
+            interrupts: self.interrupts,
+        };
         Files {
             fs: &mut self.fs,
             ids,
-            view: View { processes: &self.processes, current: who, info, swapping, now },
+            view: View { processes: &self.processes, current: who, info, swapping, now, system },
             store: Store { platform: &mut self.platform, frames: &mut self.memory.frames },
         }
     }

@@ -19,7 +19,9 @@ extern crate alloc;
 #[cfg(any(test, feature = "model"))]
 extern crate std;
 
+mod boot;
 pub mod calls;
+mod console;
 mod files;
 pub mod fs;
 pub mod machine_test;
@@ -32,9 +34,11 @@ pub mod random;
 pub mod registers;
 pub mod ticks;
 pub mod process;
+mod run;
 pub mod settings;
 pub mod terminal;
 
+pub use boot::BootError;
 pub use hypercall_abi::{Pfn, VirtAddr};
 pub use platform::{
     Access, Change, Exit, FLOAT_BYTES, FloatState, Machine, NoPage, PAGE, Platform, Protection,

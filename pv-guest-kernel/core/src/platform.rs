@@ -136,6 +136,13 @@ pub trait Platform {
     /// Which processor it is.
     const MACHINE: Machine;
 
+    /// Code that makes the call by which a signal handler returns, where programs do not bring
+    /// their own: on riscv64 `li a7, 139` and `ecall`.
+    const SIGNAL_RETURN: &'static [u8] = match Self::MACHINE {
+        Machine::X86_64 => &[],
+        Machine::Riscv64 => &[0x93, 0x08, 0xb0, 0x08, 0x73, 0, 0, 0],
+    };
+
     /// Reads bytes of a page.
     fn read(&self, page: Pfn, offset: usize, to: &mut [u8]);
     /// Writes bytes of a page.

@@ -19,12 +19,31 @@
 //! already, or says how much time was left) asks
 //! [`Kernel::is_interrupted`](crate::kernel::Kernel::is_interrupted) before it waits.
 
+mod arguments;
+mod attributes;
+mod descriptors;
 mod dispatch;
+mod files;
+mod identity;
 pub mod layout;
+mod limits;
+mod memory;
+mod names;
 pub mod number;
+mod poll;
+mod process;
+mod signal;
+mod sizes;
+mod system;
+mod terminal;
+mod time;
+mod transfer;
 
 pub(crate) use dispatch::dispatch;
+pub use layout::device_number;
 pub use number::{Call, decode};
+pub use system::HostName;
+pub(crate) use system::{RELEASE, SYSTEM, VERSION};
 
 use crate::{
     fs::{Errno, Wait},

@@ -1,7 +1,9 @@
 //! Open file descriptions: what descriptors are for. `dup` and `fork` share them.
 
-use super::{FileSystem, FileType, Ino, Node, OpenFlags, Storage, inode::Content, pipe::Pipe};
-use alloc::boxed::Box;
+use super::{
+    Errno, FileSystem, FileType, Ino, Node, OpenFlags, Storage, inode::Content, pipe::Pipe,
+};
+use alloc::{boxed::Box, vec::Vec};
 
 /// An open file description. Who keeps one counts: [`FileSystem::share`] and
 /// [`FileSystem::close`].
@@ -47,6 +49,22 @@ impl FileSystem {
         let settable = OpenFlags::SETTABLE;
         let description = self.description_mut(id);
         description.flags = (description.flags - settable) | (flags & settable);
+    }
+
+    /// Says what an open file of `/proc` says, which was not known when it was opened.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn set_snapshot(&mut self, id: DescriptionId, text: Vec<u8>) -> Result<(), Errno> {
+        self.space.take_snapshot(text.len())?;
+        let old = self.description_mut(id).snapshot.replace(text.into());
+        self.space.give_snapshot(old.map_or(0, |old| old.len()));
+        Ok(())
+    }
+
+    /// Bytes that a pipe holds at most; other files hold none.
+    pub fn capacity(&self, id: DescriptionId) -> u64 {
+        self.pipe_of(self.node_of(id)).map_or(0, |(_, pipe)| pipe.capacity() as u64)
     }
 
     /// Counts one more who keeps a description.

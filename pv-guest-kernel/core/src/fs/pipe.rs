@@ -41,6 +41,10 @@ impl Pipe {
         self.capacity - self.length
     }
 
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     #[cfg(test)]
     pub fn page_count(&self) -> usize {
         self.pages.len()

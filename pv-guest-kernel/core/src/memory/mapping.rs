@@ -253,7 +253,7 @@ impl<P: Platform> AddressSpace<P> {
     }
 
     /// A range that a process named.
-    fn range(&self, address: u64, length: u64) -> Result<Pages, SpaceError> {
+    pub(super) fn range(&self, address: u64, length: u64) -> Result<Pages, SpaceError> {
         let pages = Pages::of(address, length).ok_or(SpaceError::BadRange)?;
         let fits = pages.end <= self.layout.end / PAGE as u64;
         if !address.is_multiple_of(PAGE as u64) || pages.is_empty() || !fits {

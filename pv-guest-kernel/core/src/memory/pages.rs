@@ -75,7 +75,7 @@ impl PageMap {
     }
 
     /// Calls `visit` with every entry of the range that is set, in order, until it breaks. It
-    /// may change the entry, but not to [`Entry::EMPTY`]. Whether it broke.
+    /// may change the entry; who makes it [`Entry::EMPTY`] prunes the range. Whether it broke.
     #[inline]
     pub(super) fn walk(
         &mut self,

@@ -6,6 +6,7 @@
 //! would only go wrong later: the kernel never touches a page that is a table, never maps one,
 //! and gives no page as a table that some table still maps.
 
+pub mod assembler;
 mod processor;
 pub mod program;
 mod registers;
@@ -174,6 +175,8 @@ impl<const RISCV: bool> Platform for Model<RISCV> {
     type Space = ModelSpace;
 
     const MACHINE: Machine = if RISCV { Machine::Riscv64 } else { Machine::X86_64 };
+
+    const SIGNAL_RETURN: &'static [u8] = if RISCV { &assembler::SIGNAL_RETURN } else { &[] };
 
     fn read(&self, page: Pfn, offset: usize, to: &mut [u8]) {
         let range = self.range(page, offset, to.len());

@@ -1,24 +1,43 @@
 //! Processes: what one is, and the table of them.
 
 mod credentials;
+mod deliver;
+mod elf;
+mod exec;
+mod exit;
+mod fork;
+mod frame;
 mod image;
+mod jobs;
 mod limits;
+mod load;
 mod scheduler;
+mod script;
+mod siginfo;
 mod signals;
+mod stack;
 mod table;
+mod text;
 mod view;
 mod wake;
 
-pub use credentials::Credentials;
+pub use credentials::{Credentials, GROUPS_MAX, Triple};
+pub(crate) use exec::Execution;
+pub(crate) use fork::{Birth, CloneFlags};
+pub(crate) use frame::{Context, Float, context_of, sanitised};
 pub use image::Image;
+pub(crate) use jobs::TICK;
+pub use jobs::{exit_status, signal_status};
 pub use limits::{Limit, Resource, ResourceLimits};
+pub use load::LoadAverage;
 pub use scheduler::{Due, Event, Scheduler};
+pub(crate) use siginfo::{SI_TKILL, SI_USER, SIGINFO};
 pub use signals::{
     Action, ActionFlags, AlternateStack, Cause, DefaultAction, Info, QueueFull, Signal, SignalSet,
     Signals,
 };
 pub use table::ProcessTable;
-pub use view::View;
+pub use view::{System, View};
 
 use crate::{
     FloatState, Platform,
@@ -86,6 +105,8 @@ pub struct Process<P: Platform> {
     pub alarm: Option<Alarm>,
     /// How nice it is: -20 to 19. It is kept, and does not count.
     pub nice: i32,
+    /// Base of its thread-local storage, if it was set by a call.
+    pub thread_base: u64,
     /// A word of its memory that is cleared when it ends or executes (`set_tid_address`).
     pub clear_tid: u64,
     /// It has executed since it was forked: `setpgid` of its parent comes too late.
@@ -142,6 +163,8 @@ pub struct Times {
     pub children_user: u64,
     /// As `system`, of these.
     pub children_system: u64,
+    /// The most pages that one of these children had in memory.
+    pub children_peak_resident: u64,
     /// Faults of these children, served from memory.
     pub children_faults: u64,
     /// Faults of these children that read a page back.

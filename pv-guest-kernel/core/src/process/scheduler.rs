@@ -41,24 +41,23 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// A process that was woken wants to run.
-    pub(super) fn add_woken(&mut self, pid: Pid) {
+    pub(crate) fn add_woken(&mut self, pid: Pid) {
         self.woken.push_back(pid);
     }
 
     /// A process waits for its turn.
-    pub(super) fn add_last(&mut self, pid: Pid) {
+    pub(crate) fn add_last(&mut self, pid: Pid) {
         self.turns.push_back(pid);
     }
 
     /// A process has the next turn: it was interrupted for one that was woken.
-    pub(super) fn add_first(&mut self, pid: Pid) {
+    pub(crate) fn add_first(&mut self, pid: Pid) {
         self.turns.push_front(pid);
     }
 
-    /// Takes who runs next; whether its turn has come, with a new time slice.
-    pub(super) fn next(&mut self) -> Option<(Pid, bool)> {
-        let woken = self.woken.pop_front().map(|pid| (pid, false));
-        woken.or_else(|| self.turns.pop_front().map(|pid| (pid, true)))
+    /// Takes who runs next.
+    pub(crate) fn next(&mut self) -> Option<Pid> {
+        self.woken.pop_front().or_else(|| self.turns.pop_front())
     }
 
     /// Whether somebody was woken.
@@ -77,34 +76,34 @@ impl Scheduler {
     }
 
     /// A process that stops or ends waits to run no more.
-    pub(super) fn remove(&mut self, pid: Pid) {
+    pub(crate) fn remove(&mut self, pid: Pid) {
         self.woken.retain(|queued| *queued != pid);
         self.turns.retain(|queued| *queued != pid);
     }
 
     /// A process waits for something.
-    pub(super) fn sleep(&mut self, event: Event, pid: Pid) {
+    pub(crate) fn sleep(&mut self, event: Event, pid: Pid) {
         self.sleepers.insert((event, pid));
     }
 
     /// A process waits for it no more.
-    pub(super) fn unsleep(&mut self, event: Event, pid: Pid) {
+    pub(crate) fn unsleep(&mut self, event: Event, pid: Pid) {
         self.sleepers.remove(&(event, pid));
     }
 
     /// Who waits for something.
-    pub(super) fn sleepers(&self, event: Event) -> Vec<Pid> {
+    pub(crate) fn sleepers(&self, event: Event) -> Vec<Pid> {
         let range = (event, Pid(0))..=(event, Pid(u32::MAX));
         self.sleepers.range(range).map(|(_, pid)| *pid).collect()
     }
 
     /// Something happens to a process at a time.
-    pub(super) fn at(&mut self, time: u64, pid: Pid, what: Due) {
+    pub(crate) fn at(&mut self, time: u64, pid: Pid, what: Due) {
         self.times.insert((time, pid, what));
     }
 
     /// It does not happen.
-    pub(super) fn not_at(&mut self, time: u64, pid: Pid, what: Due) {
+    pub(crate) fn not_at(&mut self, time: u64, pid: Pid, what: Due) {
         self.times.remove(&(time, pid, what));
     }
 
@@ -114,7 +113,7 @@ impl Scheduler {
     }
 
     /// Takes what has happened by now.
-    pub(super) fn due(&mut self, now: u64) -> Option<(Pid, Due)> {
+    pub(crate) fn due(&mut self, now: u64) -> Option<(Pid, Due)> {
         let (time, pid, what) = *self.times.first()?;
         if time > now {
             return None;
@@ -141,8 +140,7 @@ mod tests {
         scheduler.add_woken(Pid(3));
         scheduler.add_first(Pid(4));
         let order: Vec<_> = core::iter::from_fn(|| scheduler.next()).collect();
-        let expected = [(3, false), (4, true), (1, true), (2, true)];
-        assert_eq!(order, expected.map(|(pid, turn)| (Pid(pid), turn)));
+        assert_eq!(order, [3, 4, 1, 2].map(Pid));
     }
 
     #[test]

@@ -263,6 +263,22 @@ impl AlternateStack {
     pub fn has(&self, sp: u64) -> bool {
         sp > self.start && sp - self.start <= self.size
     }
+
+    /// `ss_flags`, for a stack pointer if it matters: `SS_DISABLE`, `SS_ONSTACK`.
+    pub fn flags(&self, sp: Option<u64>) -> u32 {
+        match sp {
+            _ if self.size == 0 => AlternateStack::DISABLE,
+            Some(sp) if self.has(sp) => AlternateStack::ON,
+            _ => 0,
+        }
+    }
+
+    /// `SS_ONSTACK`.
+    pub const ON: u32 = 1;
+    /// `SS_DISABLE`.
+    pub const DISABLE: u32 = 2;
+    /// `MINSIGSTKSZ`.
+    pub const LEAST: u64 = 2048;
 }
 
 /// Signals that queue at most; more are refused (`EAGAIN`), or have no [`Info`].
@@ -326,6 +342,17 @@ impl Signals {
     #[inline]
     pub fn deliverable(&self) -> SignalSet {
         self.pending.without(self.blocked)
+    }
+
+    /// Whether something is to be done before the process runs.
+    #[inline]
+    pub(crate) fn has_work(&self) -> bool {
+        !self.deliverable().is_empty() || self.saved.is_some()
+    }
+
+    /// What waits of a signal first.
+    pub fn peek(&self, signal: Signal) -> Option<Info> {
+        self.queue.iter().find(|info| info.signal == signal).copied()
     }
 
     /// A signal waits from now on.

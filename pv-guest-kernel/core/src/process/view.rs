@@ -1,10 +1,14 @@
 //! What `/proc` shows of processes and of the system: [`View`].
 
-use super::ProcessTable;
+use super::{LoadAverage, ProcessTable, text};
 use crate::{
     Platform,
-    fs::{Descriptors, Errno, FileSystem, Node, Pid, ProcFile, ProcessLink, Processes},
+    calls::Clock,
+    fs::{
+        Descriptors, Errno, FileSystem, Node, Pid, ProcFile, ProcessFile, ProcessLink, Processes,
+    },
     memory::{MemoryInfo, SwapCounts},
+    terminal::Terminal,
 };
 use alloc::vec::Vec;
 
@@ -21,6 +25,27 @@ pub struct View<'a, P: Platform> {
     pub swapping: SwapCounts,
     /// Nanoseconds since the start.
     pub now: u64,
+    /// The rest.
+    pub system: System<'a>,
+}
+
+/// What is known of the system beside processes and memory.
+#[derive(Clone, Copy, Debug)]
+pub struct System<'a> {
+    /// The terminal.
+    pub terminal: &'a Terminal,
+    /// The kernel's command line.
+    pub command_line: &'a [u8],
+    /// The time of day.
+    pub clock: Clock,
+    /// How many processes wanted to run of late.
+    pub load: LoadAverage,
+    /// Nanoseconds in which nobody wanted to run.
+    pub idle_time: u64,
+    /// Times that another process ran than before.
+    pub switches: u64,
+    /// Exits for the alarm, the console and the like.
+    pub interrupts: u64,
 }
 
 impl<P: Platform> Processes for View<'_, P> {
@@ -36,12 +61,27 @@ impl<P: Platform> Processes for View<'_, P> {
         self.processes.get(pid).map_or((0, 0), |process| (process.ids.uid, process.ids.gid))
     }
 
-    fn content(&self, _fs: &FileSystem, _file: ProcFile) -> Result<Vec<u8>, Errno> {
-        Err(Errno::ENOENT)
+    /// What is in the memory of a process is filled in by `open`, which can read that.
+    fn content(&self, fs: &FileSystem, file: ProcFile) -> Result<Vec<u8>, Errno> {
+        let (pid, file) = match file {
+            ProcFile::System(file) => return text::system(self, fs, file),
+            ProcFile::Process(pid, file) => (pid, file),
+        };
+        let process = self.processes.get(pid).ok_or(Errno::ESRCH)?;
+        match file {
+            ProcessFile::Stat => Ok(text::stat(self, process)),
+            ProcessFile::Statm => Ok(text::statm(process)),
+            ProcessFile::Status => Ok(text::status(process)),
+            ProcessFile::Comm => Ok([process.name.as_slice(), b"\n"].concat()),
+            ProcessFile::Cmdline => Ok(Vec::new()),
+            ProcessFile::Environ if self.may_look(pid) => Ok(Vec::new()),
+            ProcessFile::Maps if self.may_look(pid) => Ok(text::maps(process, fs)),
+            ProcessFile::Environ | ProcessFile::Maps => Err(Errno::EACCES),
+        }
     }
 
     fn link(&self, pid: Pid, link: ProcessLink) -> Option<Node> {
-        let process = self.processes.get(pid)?;
+        let process = self.processes.get(pid).filter(|process| !process.has_ended())?;
         match link {
             ProcessLink::Cwd => Some(process.working),
             ProcessLink::Exe => process.program,
@@ -51,5 +91,13 @@ impl<P: Platform> Processes for View<'_, P> {
 
     fn descriptors(&self, pid: Pid) -> Option<&Descriptors> {
         self.processes.get(pid).map(|process| &process.descriptors)
+    }
+}
+
+impl<P: Platform> View<'_, P> {
+    /// Whether who asks may see into a process: its own user, and the superuser.
+    fn may_look(&self, pid: Pid) -> bool {
+        let uid = |pid| self.processes.get(pid).map(|process| process.ids.uid);
+        uid(self.current) == Some(0) || uid(self.current) == uid(pid)
     }
 }

@@ -1,8 +1,8 @@
 //! Sleeping and waking, and sending signals.
 
 use super::{
-    Action, Cause, DefaultAction, Due, Event, Info, Process, QueueFull, Signal, SignalSet, State,
-    StateChange,
+    Action, Cause, DefaultAction, Due, Event, Info, QueueFull, Signal, SignalSet, State,
+    StateChange, signal_status,
 };
 use crate::{Platform, calls::Waiting, fs::Pid, kernel::Kernel};
 
@@ -26,7 +26,11 @@ impl<P: Platform> Kernel<P> {
     /// Wakes a process that waits in a call; others go on as they are.
     pub fn wake(&mut self, who: Pid) {
         if self.end_wait(who) {
-            self.scheduler.add_woken(who);
+            match self.processes.get(who).is_some_and(|process| process.slice != 0) {
+                true => self.scheduler.add_woken(who),
+                // It has had its time: others come first.
+                false => self.scheduler.add_last(who),
+            }
         }
     }
 
@@ -66,7 +70,10 @@ impl<P: Platform> Kernel<P> {
             while let Some(signal) = set.first() {
                 if !matches!(
                     (process.signals.action(signal).handler, signal.default_action()),
-                    (Action::DEFAULT, DefaultAction::Stop | DefaultAction::Continue)
+                    (
+                        Action::DEFAULT,
+                        DefaultAction::Stop | DefaultAction::Continue | DefaultAction::Ignore
+                    )
                 ) {
                     return true;
                 }
@@ -105,7 +112,9 @@ impl<P: Platform> Kernel<P> {
             && !matches!(info.cause, Cause::Fault { .. });
         let added = if ignored || protected { Ok(()) } else { signals.add(info) };
         let deliverable = awaited || !signals.deliverable().is_empty();
-        if process.state == State::Stopped {
+        if process.state == State::Lending && signal == Signal::KILL {
+            self.terminate(to, signal_status(signal));
+        } else if process.state == State::Stopped {
             if signal == Signal::CONT || signal == Signal::KILL {
                 self.go_on(to, signal == Signal::CONT);
             }
@@ -137,17 +146,5 @@ impl<P: Platform> Kernel<P> {
         if tell {
             self.tell_parent(who);
         }
-    }
-
-    /// Tells the parent of a process that it stopped or went on.
-    pub(super) fn tell_parent(&mut self, who: Pid) {
-        let _ = who;
-    }
-}
-
-impl<P: Platform> Process<P> {
-    /// Whether it sleeps or is stopped, and no signal can wake it: only the end does.
-    pub fn is_lending(&self) -> bool {
-        self.state == State::Lending
     }
 }

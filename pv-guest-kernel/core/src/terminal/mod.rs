@@ -110,8 +110,9 @@ impl Terminal {
         !self.ready.is_empty() && (self.settings.has_lines() || self.ready.len() >= least)
     }
 
-    /// What a read of up to `wanted` bytes finds now, that began at a time.
-    pub fn ready(&self, wanted: usize, since: u64, now: u64) -> Ready {
+    /// What a read of up to `wanted` bytes finds now. If it was told to come again by a time, it
+    /// says that time.
+    pub fn ready(&self, wanted: usize, until: Option<u64>, now: u64) -> Ready {
         /// What `VTIME` counts.
         const TENTH: u64 = 100_000_000;
         if self.settings.has_lines() || wanted == 0 {
@@ -127,9 +128,11 @@ impl Terminal {
         let end = match (least, time) {
             (0, 0) => return Ready::Now,
             (_, 0) => return Ready::Later(None),
-            (0, time) => since.saturating_add(time),
+            (0, time) => until.unwrap_or(now.saturating_add(time)),
             // The time counts from the last byte, and not before the first.
-            (_, time) if there > 0 => self.typed.max(since).saturating_add(time),
+            (_, time) if there > 0 => {
+                until.unwrap_or(now.saturating_add(time)).max(self.typed.saturating_add(time))
+            }
             _ => return Ready::Later(None),
         };
         if now >= end { Ready::Now } else { Ready::Later(Some(end)) }

@@ -42,15 +42,15 @@ fn with(change: impl FnOnce(&mut Settings)) -> Terminal {
 fn a_line_is_read_when_it_is_ended() {
     let mut terminal = Terminal::default();
     assert_eq!(type_in(&mut terminal, b"ls"), ("ls".into(), vec![]));
-    assert_eq!((terminal.ready(9, 0, 0), terminal.available()), (Ready::Later(None), 0));
+    assert_eq!((terminal.ready(9, None, 0), terminal.available()), (Ready::Later(None), 0));
     assert!(!terminal.is_readable());
     assert_eq!(type_in(&mut terminal, b"\recho\n").0, "\r\necho\r\n");
-    assert_eq!((terminal.ready(9, 0, 0), terminal.available()), (Ready::Now, 3));
+    assert_eq!((terminal.ready(9, None, 0), terminal.available()), (Ready::Now, 3));
     assert_eq!(read(&mut terminal, 2), "ls");
     assert_eq!(read(&mut terminal, 9), "\n");
     assert_eq!(read(&mut terminal, 9), "echo\n");
-    assert_eq!(terminal.ready(9, 0, 0), Ready::Later(None));
-    assert_eq!(terminal.ready(0, 0, 0), Ready::Now);
+    assert_eq!(terminal.ready(9, None, 0), Ready::Later(None));
+    assert_eq!(terminal.ready(0, None, 0), Ready::Now);
 }
 
 #[test]
@@ -58,12 +58,12 @@ fn the_end_is_read_as_nothing_and_once() {
     let mut terminal = Terminal::default();
     assert_eq!(type_in(&mut terminal, b"ab\x04").0, "ab");
     assert_eq!(read(&mut terminal, 2), "ab");
-    assert_eq!(terminal.ready(9, 0, 0), Ready::Later(None));
+    assert_eq!(terminal.ready(9, None, 0), Ready::Later(None));
     type_in(&mut terminal, b"\x04");
     assert!(terminal.is_readable());
-    assert_eq!(terminal.ready(9, 0, 0), Ready::Now);
+    assert_eq!(terminal.ready(9, None, 0), Ready::Now);
     assert_eq!(read(&mut terminal, 9), "");
-    assert_eq!(terminal.ready(9, 0, 0), Ready::Later(None));
+    assert_eq!(terminal.ready(9, None, 0), Ready::Later(None));
 }
 
 #[test]
@@ -213,25 +213,29 @@ fn without_lines_each_byte_can_be_read_at_once() {
 #[test]
 fn a_read_without_lines_waits_for_bytes_or_time() {
     const SECOND: u64 = 1_000_000_000;
-    let ask = |least, time, typed: &[u8], wanted, now| {
+    let ask = |least, time, typed: &[u8], wanted, until, now| {
         let mut terminal = Terminal::default();
         let mut settings = raw();
         (settings.characters[6], settings.characters[5]) = (least, time);
         terminal.set_settings(settings);
         terminal.receive(typed, 3 * SECOND, &mut Vec::new());
-        terminal.ready(wanted, SECOND, now)
+        terminal.ready(wanted, until, now)
     };
-    assert_eq!(ask(1, 0, b"", 9, SECOND), Ready::Later(None));
-    assert_eq!(ask(1, 0, b"a", 9, SECOND), Ready::Now);
-    assert_eq!(ask(3, 0, b"ab", 9, SECOND), Ready::Later(None));
-    assert_eq!(ask(3, 0, b"ab", 2, SECOND), Ready::Now);
-    assert_eq!(ask(0, 0, b"", 9, SECOND), Ready::Now);
-    assert_eq!(ask(0, 5, b"", 9, SECOND), Ready::Later(Some(SECOND + SECOND / 2)));
-    assert_eq!(ask(0, 5, b"", 9, 2 * SECOND), Ready::Now);
-    assert_eq!(ask(0, 5, b"a", 9, SECOND), Ready::Now);
-    assert_eq!(ask(3, 10, b"", 9, 9 * SECOND), Ready::Later(None));
-    assert_eq!(ask(3, 10, b"a", 9, 3 * SECOND), Ready::Later(Some(4 * SECOND)));
-    assert_eq!(ask(3, 10, b"a", 9, 4 * SECOND), Ready::Now);
+    assert_eq!(ask(1, 0, b"", 9, None, SECOND), Ready::Later(None));
+    assert_eq!(ask(1, 0, b"a", 9, None, SECOND), Ready::Now);
+    assert_eq!(ask(3, 0, b"ab", 9, None, SECOND), Ready::Later(None));
+    assert_eq!(ask(3, 0, b"ab", 2, None, SECOND), Ready::Now);
+    assert_eq!(ask(0, 0, b"", 9, None, SECOND), Ready::Now);
+    let end = SECOND + SECOND / 2;
+    assert_eq!(ask(0, 5, b"", 9, None, SECOND), Ready::Later(Some(end)));
+    assert_eq!(ask(0, 5, b"", 9, Some(end), end - 1), Ready::Later(Some(end)));
+    assert_eq!(ask(0, 5, b"", 9, Some(end), end), Ready::Now);
+    assert_eq!(ask(0, 5, b"a", 9, None, SECOND), Ready::Now);
+    assert_eq!(ask(3, 10, b"", 9, None, 9 * SECOND), Ready::Later(None));
+    // From the read on, if that came later than what was typed; from the last byte otherwise.
+    assert_eq!(ask(3, 10, b"a", 9, None, 5 * SECOND), Ready::Later(Some(6 * SECOND)));
+    assert_eq!(ask(3, 10, b"a", 9, Some(SECOND), 3 * SECOND), Ready::Later(Some(4 * SECOND)));
+    assert_eq!(ask(3, 10, b"a", 9, Some(4 * SECOND), 4 * SECOND), Ready::Now);
 }
 
 #[test]

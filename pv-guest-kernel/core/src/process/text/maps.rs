@@ -1,0 +1,66 @@
+//! The areas of a process's memory: `/proc/<pid>/maps`.
+
+use crate::{
+    PAGE, Platform,
+    fs::{FileSystem, Ino, Node},
+    memory::{Area, Rights, Source},
+    process::Process,
+};
+use alloc::{format, vec::Vec};
+
+/// Where the name of an area begins in its line.
+const NAME: usize = 73;
+
+/// A line for each area.
+pub fn maps<P: Platform>(process: &Process<P>, fs: &FileSystem) -> Vec<u8> {
+    let mut text = Vec::new();
+    let Some(space) = &process.space else { return text };
+    for area in space.areas() {
+        let start = text.len();
+        let range = area.pages.addresses();
+        let right = |right, letter| if area.rights.contains(right) { letter } else { '-' };
+        let (read, write) = (right(Rights::READ, 'r'), right(Rights::WRITE, 'w'));
+        let (execute, shared) = (right(Rights::EXECUTE, 'x'), if area.shared { 's' } else { 'p' });
+        let (offset, device, inode) = match area.source {
+            Source::Anonymous => (0, 0, 0),
+            Source::File { file, index } => (index * PAGE as u64, 1, Ino::from(file).number()),
+            Source::Shared { object, index } => (index * PAGE as u64, 0, object.0),
+        };
+        let line = format!(
+            "{:08x}-{:08x} {read}{write}{execute}{shared} {offset:08x} 00:{device:02x} {inode}",
+            range.start, range.end
+        );
+        text.extend_from_slice(line.as_bytes());
+        let name = name(process, fs, area, space.heap());
+        if !name.is_empty() {
+            // At least one space is between them.
+            text.resize(text.len().max(start + NAME - 1) + 1, b' ');
+            text.extend_from_slice(&name);
+        }
+        text.push(b'\n');
+    }
+    text
+}
+
+fn name<P: Platform>(
+    process: &Process<P>,
+    fs: &FileSystem,
+    area: &Area,
+    heap: (u64, u64),
+) -> Vec<u8> {
+    let range = area.pages.addresses();
+    match area.source {
+        Source::File { file, .. } => {
+            let path = fs.path_of(Node::Inode(Ino::from(file)));
+            // A line is a line, whatever names a process makes.
+            let line = |path: Vec<u8>| {
+                path.split(|byte| *byte == b'\n').collect::<Vec<_>>().join(&b"\\012"[..])
+            };
+            path.map_or(b"(deleted)".to_vec(), line)
+        }
+        Source::Shared { .. } => b"/dev/zero (deleted)".to_vec(),
+        Source::Anonymous if range.contains(&process.image.stack) => b"[stack]".to_vec(),
+        Source::Anonymous if heap.0 < range.end && range.start < heap.1 => b"[heap]".to_vec(),
+        Source::Anonymous => Vec::new(),
+    }
+}

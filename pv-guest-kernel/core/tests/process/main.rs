@@ -1,0 +1,9 @@
+//! Processes on the model: programs of its small processor, in ELF files, make system calls.
+
+mod exec;
+mod forks;
+mod jobs;
+mod limits;
+mod scheduling;
+mod signals;
+mod world;
