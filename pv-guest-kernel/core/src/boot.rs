@@ -3,8 +3,8 @@
 use crate::{
     Platform,
     calls::{Clock, HostName, Stop},
-    fs::{At, Caller, Errno, Fd, FileSystem, OpenFlags, cpio},
-    kernel::{Ids, Kernel, Store},
+    fs::{At, Caller, Errno, Fd, FileSystem, OpenFlags, Pid, cpio},
+    kernel::{Kernel, Store},
     memory::{Backing, Frames, Memory, MemoryBacking},
     process::{Execution, INIT, LoadAverage, Process, ProcessTable, ResourceLimits, Scheduler},
     settings::Settings,
@@ -160,7 +160,8 @@ impl<P: Platform> Kernel<P> {
         let root = self.fs.root();
         let limits = ResourceLimits::new(self.settings.processes as u64);
         let mut init = Process::empty(INIT, root, limits);
-        init.ids = Ids { uid: 0, gid: 0, umask: 0o022 };
+        // As in Linux it is in no group and no session, until it makes one.
+        (init.group, init.session) = (Pid(0), Pid(0));
         self.fs.hold(root);
         self.processes.insert(Box::new(init));
         self.open_console().map_err(BootError::SetUp)?;

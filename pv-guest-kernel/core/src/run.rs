@@ -81,10 +81,9 @@ impl<P: Platform> Kernel<P> {
             return;
         }
         if process.signals.has_work() {
+            // Whether it can run now, or there is more to do, the next turn sees.
             self.deliver(who, None);
-            if self.current != Some(who) {
-                return;
-            }
+            return;
         }
         match self.enter(who) {
             Exit::Call => self.call(who),

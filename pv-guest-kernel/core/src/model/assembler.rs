@@ -65,6 +65,11 @@ impl Assembler {
         }
     }
 
+    /// The machine that it is for.
+    pub fn machine(&self) -> Machine {
+        self.machine
+    }
+
     fn here(&self) -> u64 {
         CODE + self.code.len() as u64 * 16
     }
@@ -256,15 +261,15 @@ fn header(machine: u16, entry: u64, segments: &[Segment], memory: &[u64]) -> Vec
     bytes.extend(2_u16.to_le_bytes());
     bytes.extend(machine.to_le_bytes());
     bytes.extend(1_u32.to_le_bytes());
-    [entry, 64, 0].map(|word| bytes.extend(word.to_le_bytes()));
+    bytes.extend([entry, 64, 0].into_iter().flat_map(u64::to_le_bytes));
     bytes.extend(0_u32.to_le_bytes());
-    [64, 56, count, 0, 0, 0].map(|half| bytes.extend(half.to_le_bytes()));
+    bytes.extend([64, 56, count, 0, 0, 0].into_iter().flat_map(u16::to_le_bytes));
     for (segment, memory) in segments.iter().zip(memory) {
         bytes.extend(1_u32.to_le_bytes());
         bytes.extend(segment.flags.to_le_bytes());
         let Segment { offset, address, file, .. } = *segment;
-        [offset, address, address, file, *memory, PAGE as u64]
-            .map(|word| bytes.extend(word.to_le_bytes()));
+        let words = [offset, address, address, file, *memory, PAGE as u64];
+        bytes.extend(words.into_iter().flat_map(u64::to_le_bytes));
     }
     bytes
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Action, ActionFlags, Cause, DefaultAction, Info, Signal, SignalSet, State, StateChange,
-    frame::SignalFrame, signal_status,
+    frame::SignalFrame, signal_status, wake::is_protected,
 };
 use crate::{
     Platform, Registers,
@@ -51,6 +51,14 @@ impl<P: Platform> Kernel<P> {
     fn deliver_one(&mut self, who: Pid, signal: Signal, once: bool) -> Delivered {
         let Some(process) = self.processes.get_mut(who) else { return Delivered::Done };
         let action = process.signals.action(signal);
+        let protected = process
+            .signals
+            .peek(signal)
+            .is_some_and(|info| is_protected(who, &process.signals, &info));
+        if protected {
+            process.signals.take(SignalSet::of(&[signal]));
+            return Delivered::Next;
+        }
         match (action.handler, signal.default_action()) {
             (Action::IGNORE, _) | (Action::DEFAULT, DefaultAction::Ignore) => {
                 process.signals.take(SignalSet::of(&[signal]));
@@ -114,9 +122,10 @@ impl<P: Platform> Kernel<P> {
             stack: process.signals.stack,
             info,
         };
-        let return_to = match action.flags.contains(ActionFlags::RESTORER) {
-            true => action.restorer,
-            false => process.image.trampoline,
+        // Where there is code of the kernel's, programs bring none.
+        let return_to = match process.image.trampoline {
+            0 if action.flags.contains(ActionFlags::RESTORER) => action.restorer,
+            trampoline => trampoline,
         };
         let on_stack = action.flags.contains(ActionFlags::ON_STACK);
         let sp = frame.place(registers.sp(), on_stack);

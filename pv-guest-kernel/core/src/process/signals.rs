@@ -76,6 +76,16 @@ impl Signal {
         self.0 >= REAL_TIME
     }
 
+    /// Whether an instruction of the process itself brought it about, or that its stack cannot
+    /// take a handler's frame.
+    pub const fn is_forced(self, cause: Cause) -> bool {
+        match cause {
+            Cause::Fault { .. } => true,
+            Cause::Kernel => SignalSet::SYNCHRONOUS.has(self),
+            _ => false,
+        }
+    }
+
     /// What it does that no handler catches.
     pub const fn default_action(self) -> DefaultAction {
         match self {

@@ -1,8 +1,8 @@
 //! Sleeping and waking, and sending signals.
 
 use super::{
-    Action, Cause, DefaultAction, Due, Event, Info, QueueFull, Signal, SignalSet, State,
-    StateChange, signal_status,
+    Action, Cause, DefaultAction, Due, Event, INIT, Info, QueueFull, Signal, SignalSet, Signals,
+    State, StateChange, signal_status,
 };
 use crate::{Platform, calls::Waiting, fs::Pid, kernel::Kernel};
 
@@ -106,10 +106,7 @@ impl<P: Platform> Kernel<P> {
             _ => false,
         };
         let ignored = signals.is_ignored(signal) && !signals.blocked.has(signal) && !awaited;
-        // The first process has only what it catches: who ends it ends the machine.
-        let protected = to == super::INIT
-            && signals.action(signal).handler == Action::DEFAULT
-            && !matches!(info.cause, Cause::Fault { .. });
+        let protected = is_protected(to, signals, &info) && !signals.blocked.has(signal);
         let added = if ignored || protected { Ok(()) } else { signals.add(info) };
         let deliverable = awaited || !signals.deliverable().is_empty();
         if process.state == State::Lending && signal == Signal::KILL {
@@ -147,4 +144,12 @@ impl<P: Platform> Kernel<P> {
             self.tell_parent(who);
         }
     }
+}
+
+/// Whether a signal does nothing to the first process, which has only those that it catches: who
+/// ends it ends the machine. What it brings upon itself is another thing.
+pub(super) fn is_protected(who: Pid, signals: &Signals, info: &Info) -> bool {
+    who == INIT
+        && signals.action(info.signal).handler == Action::DEFAULT
+        && !info.signal.is_forced(info.cause)
 }
