@@ -208,6 +208,8 @@ impl<P: Platform> Kernel<P> {
             seconds: (wall / 1_000_000_000) as i64,
             nanoseconds: (wall % 1_000_000_000) as u32,
         });
+        let active = self.scheduler.waiting() + usize::from(self.current.is_some());
+        self.load.sample(now, active as u64);
         while let Some((who, what)) = self.scheduler.due(now) {
             match what {
                 Due::Wake => self.wake(who),

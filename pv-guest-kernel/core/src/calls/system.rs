@@ -9,6 +9,7 @@ use crate::{
     Access, Machine, PAGE, Platform,
     fs::{Errno, Pid},
     kernel::{End, Kernel},
+    process::LOAD_BITS,
 };
 use alloc::{vec, vec::Vec};
 
@@ -108,7 +109,7 @@ pub(super) fn sysinfo<P: Platform>(
     let bytes = |pages: u64| pages * PAGE as u64;
     let info = SysInfo {
         uptime: kernel.platform.now() / 1_000_000_000,
-        loads: [0; 3],
+        loads: kernel.load.averages().map(|load| load << (SysInfo::LOAD_BITS - LOAD_BITS)),
         total: bytes(memory.total),
         free: bytes(memory.free),
         shared: bytes(memory.shared),

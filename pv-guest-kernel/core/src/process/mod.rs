@@ -29,7 +29,7 @@ pub use image::Image;
 pub(crate) use jobs::TICK;
 pub use jobs::{exit_status, signal_status};
 pub use limits::{Limit, Resource, ResourceLimits};
-pub use load::LoadAverage;
+pub use load::{LOAD_BITS, LoadAverage};
 pub use scheduler::{Due, Event, Scheduler};
 pub(crate) use siginfo::{SI_TKILL, SI_USER, SIGINFO};
 pub use signals::{

@@ -37,7 +37,8 @@ pub fn utsname(names: &Names<'_>) -> Record<390> {
 pub struct SysInfo {
     /// Seconds since the start.
     pub uptime: u64,
-    /// How many processes wanted to run in the last minute, five, and fifteen, in parts of 65536.
+    /// How many processes wanted to run in the last minute, five, and fifteen, with [`LOAD_BITS`](Self::LOAD_BITS)
+    /// behind the point.
     pub loads: [u64; 3],
     /// Memory.
     pub total: u64,
@@ -51,6 +52,11 @@ pub struct SysInfo {
     pub swap_free: u64,
     /// Processes.
     pub processes: u16,
+}
+
+impl SysInfo {
+    /// Bits behind the point of a load.
+    pub const LOAD_BITS: u32 = 16;
 }
 
 /// `struct sysinfo`.
