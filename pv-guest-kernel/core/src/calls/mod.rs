@@ -39,6 +39,9 @@ mod terminal;
 mod time;
 mod transfer;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use dispatch::dispatch;
 pub use layout::device_number;
 pub use number::{Call, decode};

@@ -333,7 +333,7 @@ pub(super) fn mount<P: Platform>(
     }
     match kind.as_slice() {
         b"proc" if proc => Ok(0),
-        b"proc" | b"rootfs" => Err(Errno::EPERM.into()),
+        b"proc" | b"tmpfs" => Err(Errno::EPERM.into()),
         _ => Err(Errno::ENODEV.into()),
     }
 }

@@ -72,7 +72,8 @@ pub(super) fn fallocate<P: Platform>(
         let (fs, mut store) = kernel.storage();
         if let Err(errno) = fs.page_of(ino, index, true, &mut store) {
             set_size(kernel, id, old as i64)?;
-            return Err(if errno == Errno::ENOMEM { Stop::NoMemory } else { errno.into() });
+            // What is only reserved is not worth the end of a process.
+            return Err(if errno == Errno::ENOMEM { Errno::ENOSPC } else { errno }.into());
         }
     }
     Ok(0)

@@ -25,6 +25,11 @@ impl FileContent {
         self.pages.len()
     }
 
+    #[cfg(test)]
+    pub fn pages(&self) -> impl Iterator<Item = Pfn> {
+        self.pages.values().copied()
+    }
+
     /// Reads up to the end: how many bytes.
     pub fn read(&self, offset: u64, to: &mut [u8], storage: &dyn Storage) -> usize {
         let length = self.size.saturating_sub(offset).min(to.len() as u64) as usize;

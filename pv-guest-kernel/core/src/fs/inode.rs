@@ -197,7 +197,8 @@ impl FileSystem {
         for mut inode in self.inodes.0.drain() {
             match &mut inode.content {
                 Content::File(content) => content.free(storage, &mut self.space),
-                Content::Fifo(pipe) => {
+                // Who has none open has nothing to give back.
+                Content::Fifo(pipe) if pipe.readers + pipe.writers > 0 => {
                     (pipe.readers, pipe.writers) = (1, 0);
                     pipe.close(true, false, storage, &mut self.space);
                 }

@@ -40,7 +40,7 @@ mod storage;
 mod walk;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use attributes::{FsStat, Permission, SetTime, Stat};
 pub use content::MAX_FILE;

@@ -46,8 +46,8 @@ impl Pipe {
     }
 
     #[cfg(test)]
-    pub fn page_count(&self) -> usize {
-        self.pages.len()
+    pub fn pages(&self) -> impl Iterator<Item = Pfn> {
+        self.pages.iter().copied()
     }
 
     #[cfg(test)]

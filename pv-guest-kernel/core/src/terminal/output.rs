@@ -71,7 +71,7 @@ pub(super) fn next_stop(column: u32) -> u32 {
 
 /// Columns that a byte takes which moves the cursor no other way.
 pub(super) fn width(byte: u8, utf8: bool) -> u32 {
-    u32::from(!is_control(byte) && !(utf8 && is_continuation(byte)))
+    u32::from(!(is_control(byte) || utf8 && is_continuation(byte)))
 }
 
 /// Whether it is no character to be shown.

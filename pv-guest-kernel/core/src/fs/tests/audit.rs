@@ -7,7 +7,13 @@ use proptest::prelude::*;
 
 /// Checks links, uses, pipes and usage. `held` is who keeps nodes beside descriptions.
 pub fn audit(world: &World, held: &[Node]) {
-    let fs = &world.fs;
+    let pages = audit_files(&world.fs, held);
+    assert_eq!(world.pages.taken(), pages.len());
+}
+
+/// The same of a file system alone. The pages that it has are returned.
+pub fn audit_files(fs: &FileSystem, held: &[Node]) -> Vec<Pfn> {
+    let mut pages = Vec::new();
     let mut usage = Usage::default();
     let mut links: BTreeMap<Ino, u32> = BTreeMap::from([(fs.root, 2)]);
     let mut uses: BTreeMap<Ino, u32> = BTreeMap::new();
@@ -19,11 +25,15 @@ pub fn audit(world: &World, held: &[Node]) {
             usage.inodes += 1;
         }
         match &inode.content {
-            Content::File(content) => usage.file_pages += content.page_count() as u64,
+            Content::File(content) => {
+                usage.file_pages += content.page_count() as u64;
+                pages.extend(content.pages());
+            }
             Content::Symlink(text) => usage.name_bytes += text.len() as u64,
             Content::Fifo(pipe) => {
                 usage.pipe_pages += pipe.promised_pages();
-                pipe_pages += pipe.page_count();
+                pipe_pages += pipe.pages().count();
+                pages.extend(pipe.pages());
                 pipe_bytes += pipe.length();
             }
             Content::Device(_) => {}
@@ -72,11 +82,12 @@ pub fn audit(world: &World, held: &[Node]) {
         }
     }
     assert_eq!(fs.usage(), usage);
-    assert_eq!(world.pages.taken() as u64, usage.file_pages + pipe_pages as u64);
+    assert_eq!(pages.len() as u64, usage.file_pages + pipe_pages as u64);
     assert!(pipe_bytes <= pipe_pages * PAGE && pipe_pages <= usage.pipe_pages as usize);
     let limits = fs.limits();
     assert!(usage.file_pages <= limits.file_pages && usage.name_bytes <= limits.name_bytes);
     assert!(usage.inodes <= limits.inodes && usage.open_files <= limits.open_files);
+    pages
 }
 
 #[derive(Clone, Debug)]

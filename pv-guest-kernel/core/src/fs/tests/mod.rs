@@ -4,7 +4,7 @@
 mod against_linux;
 mod archive;
 mod attributes;
-mod audit;
+pub(crate) mod audit;
 mod descriptors;
 mod devices;
 mod files;

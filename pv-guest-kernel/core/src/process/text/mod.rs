@@ -4,9 +4,6 @@ mod maps;
 mod process;
 mod system;
 
-#[cfg(test)]
-mod tests;
-
 pub(super) use maps::maps;
 pub(super) use process::{stat, statm, status};
 pub(super) use system::system;
