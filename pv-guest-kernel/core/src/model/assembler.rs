@@ -8,6 +8,8 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 pub const CODE: u64 = 0x10_0000;
 /// Where its data begin.
 pub const DATA: u64 = 0x40_0000;
+/// Where its zeros begin, which are not in its file.
+pub const ZEROS: u64 = DATA + (PAGE * 4) as u64;
 /// The register that [`Assembler::expect`] changes.
 pub const SCRATCH: u8 = 14;
 
@@ -181,15 +183,10 @@ impl Assembler {
         self.data(&bytes)
     }
 
-    /// Zeros that are not in the file, on a page border behind the data: how many.
+    /// So many bytes of zeros more, at [`ZEROS`].
     pub fn zeros(&mut self, bytes: u64) -> &mut Self {
         self.zeros += bytes;
         self
-    }
-
-    /// The address of these zeros.
-    pub fn zeros_at(&self) -> u64 {
-        DATA + (PAGE * 4) as u64
     }
 
     /// A handler that is installed for a signal; the restorer is at a label, which

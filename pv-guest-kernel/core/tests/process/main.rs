@@ -4,6 +4,7 @@ mod exec;
 mod forks;
 mod jobs;
 mod limits;
+mod random;
 mod scheduling;
 mod signals;
 mod world;

@@ -277,8 +277,8 @@ fn handlers_run_on_their_own_stack_if_they_should() {
     passes(
         |a| {
             let old = a.words(&[0; 3]);
-            let stack = a.words(&[a.zeros_at(), 0, 8192]);
-            let small = a.words(&[a.zeros_at(), 0, 100]);
+            let stack = a.words(&[ZEROS, 0, 8192]);
+            let small = a.words(&[ZEROS, 0, 100]);
             a.zeros(8192);
             a.call(Call::Sigaltstack, &[small.into(), 0.into()]).answers(-12);
             a.call(Call::Sigaltstack, &[stack.into(), old.into()]).answers(0).holds(old + 8, 2);

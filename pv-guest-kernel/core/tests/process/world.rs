@@ -6,7 +6,7 @@ pub use kernel_core::{
     kernel::{End, Kernel},
     model::{
         Model,
-        assembler::{Assembler, Operand, archive},
+        assembler::{Assembler, CODE, DATA, Operand, ZEROS, archive},
         program::{ARGUMENT, CALL, Instruction, LINK, STACK},
     },
     settings::Settings,
@@ -14,6 +14,9 @@ pub use kernel_core::{
 
 /// Turns after which a test is stuck.
 const TURNS: u32 = 2_000_000;
+
+/// Nanoseconds of a time slice: five thousand instructions.
+pub const SLICE: u64 = 50_000;
 
 /// A register that no call changes.
 pub const KEEP: u8 = 10;
@@ -45,6 +48,8 @@ pub fn kernel_of<const RISCV: bool>(
     let model = Model::new(pages);
     let frames = model.frames();
     let mut settings = Settings::new(<Model<RISCV> as Platform>::MACHINE);
+    // The model's processor is slow: so are its clock, and what is measured by it.
+    settings.slice = SLICE;
     change(&mut settings);
     Kernel::new(model, frames, &archive(files), command_line.as_bytes(), settings)
         .unwrap_or_else(|error| panic!("{error}"))
