@@ -112,7 +112,7 @@ pub(super) fn sysinfo<P: Platform>(
         loads: kernel.load.averages().map(|load| load << (SysInfo::LOAD_BITS - LOAD_BITS)),
         total: bytes(memory.total),
         free: bytes(memory.free),
-        shared: bytes(memory.shared),
+        shared: bytes(memory.shared + memory.cached),
         swap_total: bytes(memory.swap_total),
         swap_free: bytes(memory.swap_free),
         processes: u16::try_from(kernel.processes.len()).unwrap_or(u16::MAX),

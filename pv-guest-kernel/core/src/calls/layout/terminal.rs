@@ -112,8 +112,8 @@ mod tests {
         ] {
             assert_eq!(ours, theirs);
         }
-        let mut settings = Settings::default();
-        settings.characters = core::array::from_fn(|index| index as u8);
+        let characters = core::array::from_fn(|index| index as u8);
+        let settings = Settings { characters, ..Settings::default() };
         for (ours, theirs) in [
             (Control::INTR, libc::VINTR),
             (Control::QUIT, libc::VQUIT),

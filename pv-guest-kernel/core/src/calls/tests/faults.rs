@@ -38,6 +38,7 @@ type Case = (Call, Vec<u64>, Vec<(usize, Pointer)>);
 #[test]
 fn a_bad_address_is_an_error_and_changes_nothing() {
     let mut world = World::new();
+    world.ok(Call::Setsid, &[]);
     world.ok(Call::Ioctl, &[0, 0x540e, 0]);
     world.file("/f", &[7; 100]);
     let fd = world.open("/f", 2);

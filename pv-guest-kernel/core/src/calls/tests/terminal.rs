@@ -20,6 +20,7 @@ const TIOCGSID: u64 = 0x5429;
 /// A world whose first process leads a session with the terminal.
 fn with_terminal() -> World {
     let mut world = World::new();
+    world.ok(Call::Setsid, &[]);
     world.ok(Call::Ioctl, &[0, TIOCSCTTY, 0]);
     world
 }
@@ -128,6 +129,7 @@ fn a_terminal_belongs_to_the_session_that_takes_it() {
     let path = world.string("/dev/tty");
     assert_eq!(world.errno(Call::Open, &[path, 2]), Errno::ENXIO);
     assert_eq!(world.errno(Call::Ioctl, &[0, TIOCGPGRP, at]), Errno::ENOTTY);
+    world.ok(Call::Setsid, &[]);
     // Not to become its terminal, and then so.
     world.open("/dev/console", 0o402);
     assert_eq!(world.kernel.terminal.session, None);
