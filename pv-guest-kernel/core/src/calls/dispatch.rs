@@ -147,6 +147,7 @@ fn handler<P: Platform>(call: Call) -> Option<Handler<P>> {
         Call::Syslog => system::syslog,
         Call::Reboot => system::reboot,
         Call::Getcpu => system::getcpu,
+        Call::Socket | Call::Socketpair => system::no_sockets,
         Call::Ioctl => terminal::ioctl,
 
         Call::Getpid | Call::Gettid => process::getpid,

@@ -183,6 +183,12 @@ pub(super) fn reboot<P: Platform>(
     Ok(0)
 }
 
+/// `socket`, `socketpair`: there is no family of addresses. (The C library asks, for the names of
+/// users, and goes on.)
+pub(super) fn no_sockets<P: Platform>(_: &mut Kernel<P>, _: Pid, _: [u64; 6]) -> Answer {
+    Err(Errno::EAFNOSUPPORT.into())
+}
+
 /// `getcpu`: there is one.
 pub(super) fn getcpu<P: Platform>(
     kernel: &mut Kernel<P>,

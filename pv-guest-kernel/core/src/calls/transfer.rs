@@ -15,8 +15,9 @@ use alloc::{vec, vec::Vec};
 
 /// Bytes of the kernel's buffer.
 pub(super) const PIECE: usize = 16 * 1024;
-/// Bytes that a call moves at most, as in Linux.
-pub(super) const MOST: u64 = 0x7fff_f000;
+/// Bytes that a call moves at most. Linux allows more; but here nobody else runs meanwhile, and
+/// a process may map the same pages as often as it likes.
+pub(super) const MOST: u64 = 64 << 20;
 /// Parts that a call's memory has at most (`UIO_MAXIOV`).
 const PARTS: usize = 1024;
 

@@ -7,4 +7,5 @@ mod limits;
 mod random;
 mod scheduling;
 mod signals;
+mod waiting;
 mod world;

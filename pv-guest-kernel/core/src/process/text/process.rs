@@ -37,7 +37,7 @@ fn dispositions<P: Platform>(process: &Process<P>) -> (u64, u64) {
     (ignored, caught)
 }
 
-/// The name, which is within brackets: so that what follows is found, no bracket ends it.
+/// The name, on one line.
 fn name<P: Platform>(process: &Process<P>) -> String {
     String::from_utf8_lossy(&process.name).replace('\n', "\\n")
 }
