@@ -6,7 +6,7 @@ use crate::{
     fs::{Pid, Time},
     kernel::{End, Kernel},
     memory::{Fault, oom, reclaim},
-    process::{Due, Event, Progress, Signal, signal_status},
+    process::{Due, Event, Signal, signal_status},
 };
 use alloc::{format, vec::Vec};
 
@@ -155,18 +155,16 @@ impl<P: Platform> Kernel<P> {
     }
 
     fn answer(&mut self, who: Pid, value: i64) {
-        self.finish_call(who);
         if let Some(process) = self.processes.get_mut(who) {
+            process.finish_call();
             process.registers.answer(value);
         }
     }
 
     /// The call of a process is over, with an answer or without.
     pub(crate) fn finish_call(&mut self, who: Pid) {
-        let Some(process) = self.processes.get_mut(who) else { return };
-        process.calling = false;
-        if process.progress != Progress::default() {
-            process.progress = Progress::default();
+        if let Some(process) = self.processes.get_mut(who) {
+            process.finish_call();
         }
     }
 

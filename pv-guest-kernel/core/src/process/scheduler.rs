@@ -136,7 +136,8 @@ mod tests {
     #[test]
     fn who_was_woken_goes_first_and_the_others_in_order() {
         let mut scheduler = Scheduler::default();
-        [1, 2].map(|pid| scheduler.add_last(Pid(pid)));
+        scheduler.add_last(Pid(1));
+        scheduler.add_last(Pid(2));
         scheduler.add_woken(Pid(3));
         scheduler.add_first(Pid(4));
         let order: Vec<_> = core::iter::from_fn(|| scheduler.next()).collect();

@@ -1,6 +1,6 @@
 //! All processes: [`ProcessTable`].
 
-use super::{Process, State};
+use super::{Process, Progress, State};
 use crate::{Platform, fs::Pid};
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
@@ -110,6 +110,13 @@ impl<P: Platform> ProcessTable<P> {
 }
 
 impl<P: Platform> Process<P> {
+    /// Its call is over.
+    #[inline]
+    pub(crate) fn finish_call(&mut self) {
+        self.calling = false;
+        self.progress = Progress::default();
+    }
+
     /// Whether it has ended.
     pub fn has_ended(&self) -> bool {
         matches!(self.state, State::Ended(_))

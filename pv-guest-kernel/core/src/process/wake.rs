@@ -66,15 +66,16 @@ impl<P: Platform> Kernel<P> {
     /// that would wait is given up.
     pub fn is_interrupted(&self, who: Pid) -> bool {
         self.processes.get(who).is_some_and(|process| {
-            let mut set = process.signals.deliverable();
+            let signals = &process.signals;
+            let mut set = signals.deliverable();
             while let Some(signal) = set.first() {
-                if !matches!(
-                    (process.signals.action(signal).handler, signal.default_action()),
-                    (
-                        Action::DEFAULT,
-                        DefaultAction::Stop | DefaultAction::Continue | DefaultAction::Ignore
-                    )
-                ) {
+                let passes = match (signals.action(signal).handler, signal.default_action()) {
+                    (Action::DEFAULT, DefaultAction::Terminate | DefaultAction::Core) => {
+                        signals.peek(signal).is_some_and(|info| is_protected(who, signals, &info))
+                    }
+                    (handler, _) => handler == Action::DEFAULT,
+                };
+                if !passes {
                     return true;
                 }
                 set = set.without(SignalSet::of(&[signal]));

@@ -254,7 +254,7 @@ fn each_way_to_lie_about_a_program_has_its_refusal() {
         (at(FIRST, IN_FILE), word(1 << 50), ENOEXEC),
         (at(FIRST, ADDRESS), word(0x1000), ENOMEM),
         (at(SECOND, ADDRESS), word(0x10_0000), ENOEXEC),
-        (at(SECOND, ADDRESS), word(u64::MAX & !0xfff), ENOEXEC),
+        (at(SECOND, ADDRESS), word(!0xfff), ENOEXEC),
         (at(SECOND, ADDRESS), word(1 << 60), ENOMEM),
         (at(SECOND, IN_MEMORY), word(u64::MAX), ENOEXEC),
         (at(SECOND, IN_MEMORY), word(1 << 46), ENOMEM),

@@ -109,19 +109,31 @@ fn cfg_riscv(a: &Assembler) -> bool {
 fn what_nobody_handles_ends_the_process_with_its_signal() {
     // What the child does, and how it ends.
     type Deed = fn(&mut Assembler);
-    let deeds: [(Deed, u64); 8] = [
-        (|a| drop(a.set(8, 0x9000).put(Instruction::Load(7, 8, 0))), 0x8b),
-        (|a| drop(a.set(8, l("child")).put(Instruction::Store(7, 8, 0))), 0x8b),
-        (|a| drop(a.set(7, 0).put(Instruction::Divide(7, 7, 7))), 0x88),
-        (|a| drop(a.put(Instruction::Break)), 0x85),
-        (
-            |a| {
-                drop(
-                    a.set(8, l("child")).put(Instruction::Add(8, 8, 4)).put(Instruction::JumpTo(8)),
-                )
-            },
-            0x87,
-        ),
+    fn nowhere(a: &mut Assembler) {
+        a.set(8, 0x9000).put(Instruction::Load(7, 8, 0));
+    }
+    fn its_code(a: &mut Assembler) {
+        a.set(8, l("child")).put(Instruction::Store(7, 8, 0));
+    }
+    fn by_zero(a: &mut Assembler) {
+        a.set(7, 0).put(Instruction::Divide(7, 7, 7));
+    }
+    fn breakpoint(a: &mut Assembler) {
+        a.put(Instruction::Break);
+    }
+    fn between(a: &mut Assembler) {
+        a.set(8, l("child")).put(Instruction::Add(8, 8, 4)).put(Instruction::JumpTo(8));
+    }
+    fn no_instruction(a: &mut Assembler) {
+        a.set(8, DATA).put(Instruction::JumpTo(8));
+    }
+    let deeds: [(Deed, u64); 9] = [
+        (nowhere, 0x8b),
+        (its_code, 0x8b),
+        (no_instruction, 0x8b),
+        (by_zero, 0x88),
+        (breakpoint, 0x85),
+        (between, 0x87),
         (|a| kill_self(a, 15), 15),
         (|a| kill_self(a, 9), 9),
         (|a| kill_self(a, 40), 40),
