@@ -1,8 +1,8 @@
 //! From the number of a system call to what serves it: [`dispatch`].
 
 use super::{
-    Answer, Call, Stop, attributes, decode, descriptors, files, identity, limits, memory, names,
-    poll, process, signal, sizes, system, terminal, time,
+    Answer, Call, Stop, alarm, attributes, decode, descriptors, files, identity, limits, memory,
+    names, poll, process, signal, sizes, system, terminal, time,
 };
 use crate::{
     Platform,
@@ -217,9 +217,9 @@ fn handler<P: Platform>(call: Call) -> Option<Handler<P>> {
         Call::Tkill => signal::tkill,
         Call::Tgkill => signal::tgkill,
         Call::RtSigqueueinfo => signal::rt_sigqueueinfo,
-        Call::Getitimer => signal::getitimer,
-        Call::Setitimer => signal::setitimer,
-        Call::Alarm => signal::alarm,
+        Call::Getitimer => alarm::getitimer,
+        Call::Setitimer => alarm::setitimer,
+        Call::Alarm => alarm::alarm,
 
         _ => return None,
     })

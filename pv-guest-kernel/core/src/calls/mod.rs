@@ -19,6 +19,7 @@
 //! already, or says how much time was left) asks
 //! [`Kernel::is_interrupted`](crate::kernel::Kernel::is_interrupted) before it waits.
 
+mod alarm;
 mod arguments;
 mod attributes;
 mod descriptors;

@@ -14,6 +14,7 @@ mod load;
 mod scheduler;
 mod script;
 mod siginfo;
+mod signal;
 mod signals;
 mod stack;
 mod table;
@@ -32,10 +33,8 @@ pub use limits::{Limit, Resource, ResourceLimits};
 pub use load::{LOAD_BITS, LoadAverage};
 pub use scheduler::{Due, Event, Scheduler};
 pub(crate) use siginfo::{SI_TKILL, SI_USER, SIGINFO};
-pub use signals::{
-    Action, ActionFlags, AlternateStack, Cause, DefaultAction, Info, QueueFull, Signal, SignalSet,
-    Signals,
-};
+pub use signal::{Cause, DefaultAction, Info, Signal, SignalSet};
+pub use signals::{Action, ActionFlags, AlternateStack, QueueFull, Signals};
 pub use table::ProcessTable;
 pub use view::{System, View};
 

@@ -2,6 +2,7 @@
 
 mod exec;
 mod forks;
+mod handlers;
 mod jobs;
 mod limits;
 mod random;
