@@ -167,28 +167,24 @@ impl<P: Platform> Kernel<P> {
         if address == 0 { Ok(()) } else { self.write_bytes(who, address, from) }
     }
 
-    /// How many bytes from an address on can be reached, of so many.
-    ///
-    /// # Errors
-    /// `EFAULT` if there is none.
+    /// How many bytes from an address on can be reached, of so many, and why no more.
     pub(super) fn reachable(
         &mut self,
         who: Pid,
         address: u64,
         length: usize,
         access: Access,
-    ) -> Result<usize, Stop> {
+    ) -> (usize, Result<(), Stop>) {
         let mut user = self.user(who);
         let mut done = 0;
         while done < length {
             let at = address.checked_add(done as u64).ok_or(Fault::NotMapped);
             match at.and_then(|at| user.page(at, access)) {
                 Ok((_, _, there)) => done += there,
-                Err(fault) if done == 0 => return Err(fault.into()),
-                Err(_) => break,
+                Err(fault) => return (done, Err(fault.into())),
             }
         }
-        Ok(done.min(length))
+        (done.min(length), Ok(()))
     }
 
     /// A file has lost pages: no process maps them any more.

@@ -1,7 +1,7 @@
 //! Calls that make, change and take away names, and that list them.
 
 use super::{
-    Answer,
+    Answer, Stop,
     arguments::{CWD, EMPTY_PATH, FOLLOW, NO_FOLLOW, only},
     layout::{self, DirentKind, device_from},
 };
@@ -292,9 +292,8 @@ fn list<P: Platform>(
     let length = (length as u32 as usize).min(MOST);
     // What an empty directory or the end of one gives needs no memory, so this may be less.
     let room = match kernel.reachable(who, address, length, Access::Write) {
-        Ok(room) => room,
-        Err(super::Stop::Errno(_)) => 0,
-        Err(stop) => return Err(stop),
+        (0, Err(Stop::NoMemory)) => return Err(Stop::NoMemory),
+        (room, _) => room,
     };
     let mut entries = Vec::new();
     let mut full = false;

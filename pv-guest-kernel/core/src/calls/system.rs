@@ -1,7 +1,7 @@
 //! Calls on the system as a whole: its names and figures, random bytes, its end.
 
 use super::{
-    Answer,
+    Answer, Stop,
     layout::{self, Names, SysInfo},
     transfer::{MOST, PIECE},
 };
@@ -87,7 +87,7 @@ fn read_name<P: Platform>(
     who: Pid,
     address: u64,
     length: u64,
-) -> Result<Vec<u8>, super::Stop> {
+) -> Result<Vec<u8>, Stop> {
     /// Bytes of a name at most (`__NEW_UTS_LEN`).
     const MOST: usize = 64;
     if !kernel.is_privileged(who) {
@@ -136,18 +136,15 @@ pub(super) fn getrandom<P: Platform>(
     while done < length {
         let wanted = (length - done).min(PIECE as u64) as usize;
         let at = address.wrapping_add(done);
-        match kernel.reachable(who, at, wanted, Access::Write) {
-            Ok(there) => {
-                kernel.platform.random(&mut buffer[..there]);
-                kernel.user(who).write(at, &buffer[..there])?;
-                done += there as u64;
-                if there < wanted {
-                    break;
-                }
-            }
-            Err(stop) if done == 0 => return Err(stop),
-            Err(_) => break,
+        let (there, end) = kernel.reachable(who, at, wanted, Access::Write);
+        // So few bytes are given together: the C library asks for no more.
+        let whole = end == Err(Stop::NoMemory) && length <= PAGE as u64;
+        if there == 0 || whole {
+            return if done > 0 { Ok(done) } else { end.map(|()| 0) };
         }
+        kernel.platform.random(&mut buffer[..there]);
+        kernel.user(who).write(at, &buffer[..there])?;
+        done += there as u64;
     }
     Ok(done)
 }

@@ -2,12 +2,13 @@
 //! through a bounded buffer of the kernel's, piece by piece.
 //!
 //! Before a piece has an effect, its memory is made sure of, so that a bad address loses no byte
-//! of a pipe. A piece that cannot be had ends the call with what was moved before.
+//! of a pipe. A piece that cannot be had ends the call with what was moved before. A call that
+//! is to be made again goes on where it was: how far that is lies in the process.
 
 use super::{Answer, Stop, Waiting, layout::u64_at};
 use crate::{
     Access, Platform,
-    fs::{self, DescriptionId, Errno, FileType, Pid},
+    fs::{self, DescriptionId, Errno, FileType, PIPE_ATOMIC, Pid},
     kernel::Kernel,
     process::Signal,
 };
@@ -83,34 +84,37 @@ impl Place<'_> {
         })
     }
 
-    /// How many of the next `bytes` bytes can be reached.
+    /// How many of the next `bytes` bytes can be reached, and why no more.
     fn reachable<P: Platform>(
         &self,
         kernel: &mut Kernel<P>,
         who: Pid,
         bytes: usize,
         access: Access,
-    ) -> Result<usize, Stop> {
+    ) -> (usize, Result<(), Stop>) {
         let mut reached = 0;
         for (start, count) in self.pieces(bytes) {
-            match kernel.reachable(who, start, count, access) {
-                Ok(there) => {
-                    reached += there;
-                    if there < count {
-                        break;
-                    }
-                }
-                Err(stop) if reached == 0 => return Err(stop),
-                Err(_) => break,
+            let (there, end) = kernel.reachable(who, start, count, access);
+            reached += there;
+            if end.is_err() {
+                return (reached, end);
             }
         }
-        Ok(reached)
+        (reached, Ok(()))
     }
 }
 
-/// What ends a transfer that has moved bytes before: their count, unless there are none.
-fn ended(done: u64, stop: Stop) -> Answer {
-    if done > 0 { Ok(done) } else { Err(stop) }
+/// What ends a transfer that has moved bytes before: their count, unless there are none. When
+/// only a page is short it goes on from there.
+fn ended<P: Platform>(kernel: &mut Kernel<P>, who: Pid, done: u64, stop: Stop) -> Answer {
+    match stop {
+        Stop::NoMemory => {
+            kernel.caller_mut(who).progress.done = done;
+            Err(Stop::NoMemory)
+        }
+        _ if done > 0 => Ok(done),
+        stop => Err(stop),
+    }
 }
 
 /// What a call says that a file stops.
@@ -133,14 +137,17 @@ pub(super) fn read<P: Platform>(
     parts: &[Part],
 ) -> Answer {
     let mut place = Place { parts, done: 0 };
-    let mut done = 0;
+    let mut done = kernel.caller(who).progress.done;
+    place.skip(done);
     let mut buffer = vec![0; place.left().min(PIECE as u64) as usize];
     loop {
         let wanted = place.left().min(PIECE as u64) as usize;
-        let there = match place.reachable(kernel, who, wanted, Access::Write) {
-            Ok(there) => there,
-            Err(stop) => return ended(done, stop),
-        };
+        let (there, end) = place.reachable(kernel, who, wanted, Access::Write);
+        if let Err(stop) = end
+            && there == 0
+        {
+            return ended(kernel, who, done, stop);
+        }
         let piece = &mut buffer[..there];
         let (fs, mut store) = kernel.storage();
         let result = match offset {
@@ -150,7 +157,7 @@ pub(super) fn read<P: Platform>(
         let count = match result {
             Ok(count) => count,
             Err(fs::Stop::Terminal) if done == 0 => super::terminal::read(kernel, who, id, piece)?,
-            Err(stop) => return ended(done, stopped(stop)),
+            Err(stop) => return ended(kernel, who, done, stopped(stop)),
         };
         let mut from = &piece[..count];
         for (start, length) in place.pieces(count) {
@@ -161,7 +168,7 @@ pub(super) fn read<P: Platform>(
         done += count as u64;
         place.skip(count as u64);
         // What gives less than it is asked for has no more now; a terminal gives a line at most.
-        if count < wanted || place.left() == 0 || kernel.is_terminal(id) {
+        if count < there || place.left() == 0 || kernel.is_terminal(id) {
             return Ok(done);
         }
     }
@@ -169,8 +176,7 @@ pub(super) fn read<P: Platform>(
 
 /// Writes from the memory of a process, to an offset or where the description is.
 ///
-/// A pipe that takes fewer and may wait gets the rest when it has room: how far the call is lies
-/// in the process.
+/// A pipe that takes fewer and may wait gets the rest when it has room.
 pub(super) fn write<P: Platform>(
     kernel: &mut Kernel<P>,
     who: Pid,
@@ -184,10 +190,14 @@ pub(super) fn write<P: Platform>(
     let mut buffer = vec![0; place.left().min(PIECE as u64) as usize];
     loop {
         let wanted = place.left().min(PIECE as u64) as usize;
-        let there = match place.reachable(kernel, who, wanted, Access::Read) {
-            Ok(there) => there,
-            Err(stop) => return ended(done, stop),
-        };
+        let (there, end) = place.reachable(kernel, who, wanted, Access::Read);
+        // What goes into a pipe together waits for all its pages.
+        let together = end == Err(Stop::NoMemory) && done == 0 && wanted <= PIPE_ATOMIC;
+        if let Err(stop) = end
+            && (there == 0 || together)
+        {
+            return ended(kernel, who, done, stop);
+        }
         let mut to = &mut buffer[..there];
         for (start, length) in place.pieces(there) {
             let (now, rest) = to.split_at_mut(length);
@@ -203,12 +213,12 @@ pub(super) fn write<P: Platform>(
                 kernel.caller_mut(who).progress.done = done;
                 return Err(Stop::Wait(waiting));
             }
-            Err(stop) => return ended(done, stop),
+            Err(stop) => return ended(kernel, who, done, stop),
         };
         done += count as u64;
         place.skip(count as u64);
         let short = count < there && !is_pipe(kernel, id);
-        if short || there < wanted || place.left() == 0 {
+        if short || place.left() == 0 {
             return Ok(done);
         }
     }

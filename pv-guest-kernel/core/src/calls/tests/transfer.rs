@@ -210,3 +210,41 @@ fn files_are_copied_within_the_kernel() {
     assert_eq!(world.errno(Call::Sendfile, &[writer, from, 16, 9]), Errno::EFAULT);
     world.finish();
 }
+
+#[test]
+fn a_transfer_that_finds_no_page_goes_on_where_it_was() {
+    let mut world = World::new();
+    let content = pattern(LARGE);
+    world.file("/f", &content);
+    let fd = world.open("/f", 0);
+    let at = world.ok(Call::Mmap, &[0, LARGE as u64, 3, 0x22, u64::MAX, 0]);
+    let (reader, writer) = world.pipe(0);
+    world.store(at, &[0]);
+    // Few pages are left: the first piece fits, and the second does not.
+    let frames = &mut world.kernel.memory.frames;
+    let hidden: Vec<Pfn> = core::iter::from_fn(|| frames.take(Kind::Kernel).ok()).collect();
+    let left = 5 + frames.watermarks().min as usize;
+    hidden[..left].iter().for_each(|page| assert!(frames.give(*page)));
+    let args = [fd, at, LARGE as u64];
+    assert_eq!(world.call(Call::Read, &args), Err(Stop::NoMemory));
+    assert_eq!(world.kernel.caller(INIT).progress.done, 6 * PAGE as u64);
+    let frames = &mut world.kernel.memory.frames;
+    hidden[left..].iter().for_each(|page| assert!(frames.give(*page)));
+    assert_eq!(world.ok(Call::Read, &args), LARGE as u64);
+    assert_eq!(world.load(at, LARGE), content);
+
+    let frames = &mut world.kernel.memory.frames;
+    let hidden: Vec<Pfn> = core::iter::from_fn(|| frames.take(Kind::Kernel).ok()).collect();
+    hidden[..left].iter().for_each(|page| assert!(frames.give(*page)));
+    let args = [writer, at, LARGE as u64];
+    assert_eq!(world.call(Call::Write, &args), Err(Stop::NoMemory));
+    let frames = &mut world.kernel.memory.frames;
+    hidden[left..].iter().for_each(|page| assert!(frames.give(*page)));
+    assert_eq!(world.ok(Call::Write, &args), LARGE as u64);
+    let mut got = Vec::new();
+    while got.len() < LARGE {
+        got.extend(world.read(reader, 9000).unwrap());
+    }
+    assert_eq!(got, content);
+    world.finish();
+}
