@@ -10,6 +10,10 @@ use crate::{
 };
 use alloc::{format, vec::Vec};
 
+/// Nanoseconds that nobody sleeps for without a look at the clock: what a process asks for is no
+/// time that every machine's alarm can be set to.
+const IDLE_MAX: u64 = 3_600_000_000_000;
+
 /// Whether something could be done about a page that was wanted and not there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Room {
@@ -271,7 +275,7 @@ impl<P: Platform> Kernel<P> {
     /// Nobody wants to run: waits for the time that something is due, or for input.
     fn wait(&mut self) {
         let before = self.platform.now();
-        let next = self.scheduler.next_time();
+        let next = self.scheduler.next_time().map(|time| time.min(before + IDLE_MAX));
         if self.alarm != next {
             self.platform.set_alarm(next);
             self.alarm = next;

@@ -1,4 +1,13 @@
-//! Processes: what one is, and the table of them.
+//! Processes: what one is, and what becomes of it.
+//!
+//! - **Life**: `fork` makes one like another, `exec` gives it a program (`elf`, `script` and
+//!   `stack` say what that finds), `exit` ends it. A process has one thread.
+//! - **Time**: [`Scheduler`] has queues and times; `wake` moves processes between them. The main
+//!   loop itself is [`Kernel::run`](crate::kernel::Kernel::run).
+//! - **Signals**: [`Signals`] has what waits and what is done; `wake` sends them, `deliver` has
+//!   them done before a process runs, `frame` is what a handler finds on the stack. `jobs` are
+//!   groups, and what parents learn.
+//! - **Who and how much**: [`Credentials`], [`ResourceLimits`]; `/proc` shows it by [`View`].
 
 mod credentials;
 mod deliver;

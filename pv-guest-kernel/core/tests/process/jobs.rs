@@ -182,3 +182,49 @@ fn a_restarted_wait_still_finds_the_child() {
         alone,
     );
 }
+
+#[test]
+fn a_parent_is_told_of_stops_only_if_it_wants() {
+    const NO_CHILD_STOP: u64 = 1;
+    for (flags, told) in [(0, 3), (NO_CHILD_STOP, 1)] {
+        passes(
+            |a| {
+                let (count, status) = (a.words(&[0]), a.words(&[0]));
+                a.handle(17, "handler", flags | 0x1000_0000).answers(0);
+                a.fork().jump_if_zero(CALL as u8, "child");
+                a.call(Call::Kill, &[2.into(), 19.into()]).answers(0);
+                wait(a, status, UNTRACED);
+                a.answers(2).call(Call::Kill, &[2.into(), 18.into()]).answers(0);
+                wait(a, status, CONTINUED);
+                a.answers(2).call(Call::Kill, &[2.into(), 9.into()]).answers(0);
+                wait(a, status, 0);
+                a.answers(2).holds(count, told).exit(0);
+                a.label("child").call(Call::SchedYield, &[]).jump("child");
+                a.label("handler").expect(ARGUMENT as u8, 17);
+                a.set(8, count).put(Instruction::Load(7, 8, 0));
+                a.put(Instruction::Add(7, 7, 1)).put(Instruction::Store(7, 8, 0));
+                a.put(Instruction::JumpTo(LINK as u8)).restorer();
+            },
+            alone,
+        );
+    }
+}
+
+#[test]
+fn a_parent_that_does_not_wait_has_no_children_left() {
+    const NO_CHILD_WAIT: u64 = 2;
+    passes(
+        |a| {
+            let (count, status) = (a.words(&[0]), a.words(&[0]));
+            a.handle(17, "handler", NO_CHILD_WAIT | 0x1000_0000).answers(0);
+            a.fork().jump_if_zero(CALL as u8, "child");
+            wait(a, status, 0);
+            a.answers(-10).holds(count, 1).holds(status, 0).exit(0);
+            a.label("child").exit(3);
+            a.label("handler").set(8, count).put(Instruction::Load(7, 8, 0));
+            a.put(Instruction::Add(7, 7, 1)).put(Instruction::Store(7, 8, 0));
+            a.put(Instruction::JumpTo(LINK as u8)).restorer();
+        },
+        alone,
+    );
+}

@@ -83,7 +83,7 @@ fn make<const RISCV: bool>(calls: &[(Call, [u64; 6])], swap: bool) {
     let mut kernel = kernel_of::<RISCV>(400, &[("init", init.elf())], command_line, |settings| {
         settings.processes = 24;
     });
-    let end = run(&mut kernel);
+    let end = if swap { run(&mut kernel) } else { run_audited(&mut kernel, 64) };
     let console = String::from_utf8_lossy(&kernel.platform.take_console()).into_owned();
     assert_eq!(end, End::Init(0), "{console}");
     assert!(kernel.processes.get(Pid(2)).is_none());

@@ -1,7 +1,8 @@
 //! Who runs when.
 
 use crate::world::*;
-use kernel_core::{Platform, fs::Pid};
+use kernel_core::{FLOAT_BYTES, FloatState, Platform, fs::Pid};
+use std::collections::BTreeMap;
 
 /// Children that run for ever, so many of them, and a first process that waits.
 fn with_hogs(hogs: u64, more: impl FnOnce(&mut Assembler)) -> Kernel<Model<false>> {
@@ -86,4 +87,31 @@ fn nobody_runs_and_time_passes() {
     assert_eq!(run(&mut kernel), End::Init(0));
     assert!(kernel.idle_time >= 2_900_000_000, "{}", kernel.idle_time);
     finish(kernel);
+}
+
+#[test]
+fn each_process_finds_its_own_floating_point_registers() {
+    let mut kernel = with_hogs(3, |_| ());
+    let mut expected: BTreeMap<u32, FloatState> = BTreeMap::new();
+    let mut ran = BTreeMap::new();
+    for turn in 0..60 {
+        let before: Vec<u64> = (2..5).map(|pid| user_time(&kernel, pid)).collect();
+        assert_eq!(kernel.turn(), None);
+        let found = (2..5).zip(before).find(|(pid, before)| user_time(&kernel, *pid) != *before);
+        let Some((pid, _)) = found else { continue };
+        *ran.entry(pid).or_insert(0) += 1;
+        // The processor still has what it left there; then it computes something else.
+        let mut there = FloatState([0xee; FLOAT_BYTES]);
+        kernel.platform.save_float(&mut there);
+        let should = expected.entry(pid).or_insert(FloatState([0; FLOAT_BYTES]));
+        assert_eq!(there, *should, "process {pid} in turn {turn}");
+        *should = FloatState([turn + 1; FLOAT_BYTES]);
+        kernel.platform.load_float(should);
+    }
+    assert!(ran.len() == 3 && ran.values().all(|times| *times > 5), "{ran:?}");
+    finish(kernel);
+}
+
+fn user_time(kernel: &Kernel<Model<false>>, pid: u32) -> u64 {
+    kernel.processes.get(Pid(pid)).map_or(0, |process| process.times.user)
 }

@@ -1,6 +1,10 @@
 //! A kernel on a model, for tests.
 
-use kernel_core::{Machine, Platform, memory::Kind};
+use kernel_core::{
+    Machine, Pfn, Platform, Protection, VirtAddr,
+    memory::{Kind, Outside, audit},
+    model::ModelSpace,
+};
 pub use kernel_core::{
     calls::Call,
     kernel::{End, Kernel},
@@ -75,6 +79,37 @@ pub fn run_for<const RISCV: bool>(kernel: &mut Kernel<Model<RISCV>>, turns: u32)
     for _ in 0..turns {
         assert_eq!(kernel.turn(), None);
     }
+}
+
+/// What the model and its files know of pages: each page of a file has one use by it. There is
+/// no swap area.
+struct Known<'a, const RISCV: bool>(&'a Kernel<Model<RISCV>>);
+
+impl<const RISCV: bool> Outside<Model<RISCV>> for Known<'_, RISCV> {
+    fn uses(&self, page: Pfn) -> u32 {
+        u32::from(self.0.memory.frames.kind(page) == Kind::File)
+    }
+    fn entry(&self, space: &ModelSpace, page: VirtAddr) -> Option<(Pfn, Protection)> {
+        self.0.platform.entry(space, page)
+    }
+    fn entries(&self, space: &ModelSpace) -> usize {
+        self.0.platform.entries(space)
+    }
+}
+
+/// Runs until the end, and checks memory against all processes every so many turns.
+pub fn run_audited<const RISCV: bool>(kernel: &mut Kernel<Model<RISCV>>, every: u32) -> End {
+    for turn in 0..TURNS {
+        if turn % every == 0 {
+            let spaces: Vec<_> =
+                kernel.processes.iter().filter_map(|process| process.space.as_ref()).collect();
+            audit(&kernel.memory, &spaces, &Known(kernel)).unwrap_or_else(|what| panic!("{what}"));
+        }
+        if let Some(end) = kernel.turn() {
+            return end;
+        }
+    }
+    panic!("the processes do not end");
 }
 
 /// Ends what is left, and checks that every page came back.
