@@ -11,7 +11,7 @@
 
 /* Version and features. */
 #define PV_VERSION_MAJOR 1ull
-#define PV_VERSION_MINOR 0ull
+#define PV_VERSION_MINOR 1ull
 #define PV_FEATURE_FLOATING_POINT 1ull
 #define PV_FEATURE_AUDIT 2ull
 
@@ -409,8 +409,13 @@ typedef struct PvStartInfo {
   uint64_t name_length;
   // Name of the domain, UTF-8.
   uint8_t name[PV_NAME_BYTES];
+  // First page of the module, which zeros follow to the end of its last page; 0 if there is
+  // none. This field and the next are of version 1.1.
+  PvPfn module_pfn;
+  // Bytes of the module; 0 if there is none.
+  uint64_t module_bytes;
   // Reserved: 0.
-  uint64_t reserved[8];
+  uint64_t reserved[6];
   // Command line, UTF-8.
   uint8_t command_line[PV_COMMAND_LINE_BYTES];
 } PvStartInfo;

@@ -11,6 +11,7 @@
 //!     2            argument frame of vCPU 0
 //!     p2m_pfn      the map, eight bytes a page: machine frame of each pfn
 //!     image_pfn    the segments of the ELF file
+//!     module_pfn   the module, a file that comes with the image, if the domain has one
 //!     stack_pfn    the boot stack
 //!     tables_pfn   the page tables that the guest starts on
 //!     free_pfn     from here to `frames`: the guest's to use
@@ -119,17 +120,23 @@ pub struct StartInfo {
     pub name_length: u64,
     /// Name of the domain, UTF-8.
     pub name: [u8; NAME_BYTES],
+    /// First page of the module, which zeros follow to the end of its last page; 0 if there is
+    /// none. This field and the next are of version 1.1.
+    pub module_pfn: Pfn,
+    /// Bytes of the module; 0 if there is none.
+    pub module_bytes: u64,
     /// Reserved: 0.
-    pub reserved: [u64; 8],
+    pub reserved: [u64; 6],
     /// Command line, UTF-8.
     pub command_line: [u8; COMMAND_LINE_BYTES],
 }
 
 const _: () = {
-    assert!(size_of::<StartInfo>() == 136 + 32 + 64 + 1024);
+    assert!(size_of::<StartInfo>() == 136 + 32 + 16 + 48 + 1024);
     assert!(size_of::<StartInfo>() <= crate::PAGE_SIZE as usize);
     assert!(core::mem::offset_of!(StartInfo, features) == 16);
     assert!(core::mem::offset_of!(StartInfo, physmap_base) == 64);
+    assert!(core::mem::offset_of!(StartInfo, module_pfn) == 168);
     assert!(core::mem::offset_of!(StartInfo, command_line) == 232);
 };
 

@@ -18,8 +18,8 @@ pub struct AbiVersion {
 }
 
 impl AbiVersion {
-    /// The version that this crate defines.
-    pub const CURRENT: AbiVersion = AbiVersion { major: 1, minor: 0 };
+    /// The version that this crate defines. 1.1 added the module of a domain.
+    pub const CURRENT: AbiVersion = AbiVersion { major: 1, minor: 1 };
 
     /// Whether a hypervisor of version `self` runs a guest built for `guest`.
     pub const fn accepts(self, guest: AbiVersion) -> bool {

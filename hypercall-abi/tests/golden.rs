@@ -85,7 +85,7 @@ fn version() {
     assert_eq!(version.as_bytes(), [0x34, 0x12, 0x78, 0x56]);
     assert_eq!(version.to_value(), 0x1234_5678);
     assert_eq!(AbiVersion::from_value(0xffff_0000_1234_5678), version);
-    assert_eq!(AbiVersion::CURRENT, AbiVersion { major: 1, minor: 0 });
+    assert_eq!(AbiVersion::CURRENT, AbiVersion { major: 1, minor: 1 });
     let of = |major, minor| AbiVersion { major, minor };
     assert!(of(1, 3).accepts(of(1, 3)) && of(1, 3).accepts(of(1, 0)));
     assert!(!of(1, 3).accepts(of(1, 4)) && !of(1, 3).accepts(of(0, 3)));
@@ -207,6 +207,8 @@ fn start_info() {
     info.command_line_length = 2;
     info.name_length = 3;
     info.name[..3].copy_from_slice(b"one");
+    info.module_pfn = Pfn(27);
+    info.module_bytes = 28;
     info.command_line[..2].copy_from_slice(b"ab");
     let words = words(&info);
     assert_eq!(words.len(), 157);
@@ -214,7 +216,8 @@ fn start_info() {
         [MAGIC, 0x0004_0003_0002_0001, 2, 3, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 2, 3];
     assert_eq!(words[..17], head);
     assert_eq!(words[17], u64::from_le_bytes(*b"one\0\0\0\0\0"));
-    assert!(words[18..29].iter().all(|&word| word == 0));
+    assert_eq!(words[18..23], [0, 0, 0, 27, 28]);
+    assert!(words[23..29].iter().all(|&word| word == 0));
     assert_eq!(words[29], u64::from_le_bytes(*b"ab\0\0\0\0\0\0"));
     assert_eq!((info.command_line(), info.name()), ("ab", "one"));
     // Lengths are the hypervisor's, but a guest may have written over them.

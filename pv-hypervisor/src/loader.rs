@@ -98,7 +98,9 @@ fn build<'a>(
     let file = bundle.image(domain.image).unwrap_or_default();
     let image_error = |error| LoadError::Image(name, error);
     let image = GuestImage::parse(file, arch::ARCHITECTURE).map_err(image_error)?;
-    image.check_memory(domain.memory, domain.max_memory).map_err(image_error)?;
+    let module = domain.module.and_then(|index| bundle.image(index));
+    let module_bytes = module.unwrap_or_default().len() as u64;
+    image.check_memory(domain.memory, domain.max_memory, module_bytes).map_err(image_error)?;
     let missing = image.note.required_features & !state.config.features.bits();
     if missing != 0 {
         return Err(LoadError::Features(name, missing));
@@ -125,6 +127,7 @@ fn build<'a>(
             physmap_base: image.physmap_base.0,
             segments: &segments,
         },
+        module,
     };
     state.create_domain(machine, &spec).map_err(|error| LoadError::Build(name, error))
 }

@@ -4,6 +4,7 @@
 use crate::build::read;
 use crate::guest_option::GuestOption;
 use crate::images::{Builder, GUEST};
+use crate::modules::{Module, Modules};
 use crate::size;
 use crate::strip::strip;
 use anyhow::{Context, Result, bail};
@@ -50,6 +51,8 @@ pub struct Request {
     pub command_line: Option<String>,
     /// Milliseconds of its watchdog.
     pub watchdog_ms: Option<u32>,
+    /// A file that it is given beside its image.
+    pub module: Option<Module>,
 }
 
 impl Request {
@@ -62,6 +65,7 @@ impl Request {
             max_memory: None,
             command_line: None,
             watchdog_ms: None,
+            module: None,
         }
     }
 }
@@ -75,6 +79,7 @@ impl From<GuestOption> for Request {
             max_memory: option.max_memory,
             command_line: option.command_line,
             watchdog_ms: option.watchdog_ms,
+            module: option.module.map(Module::Path),
         }
     }
 }
@@ -94,6 +99,8 @@ pub struct Planned {
     pub command_line: String,
     /// Milliseconds of its watchdog.
     pub watchdog_ms: u32,
+    /// A file that it is given beside its image.
+    pub module: Option<Module>,
 }
 
 /// A machine's domains.
@@ -142,10 +149,11 @@ impl Planned {
                     max_memory: request.max_memory.unwrap_or(memory),
                     command_line: request.command_line.unwrap_or(peer),
                     watchdog_ms: request.watchdog_ms.unwrap_or(DEFAULT_WATCHDOG_MS),
+                    module: request.module,
                 }
             })
             .collect();
-        let total = domains.iter().fold(RESERVE, |sum, domain| sum.saturating_add(domain.memory));
+        let total = needed(&domains);
         if total > memory {
             bail!(
                 "the domains need {} with the hypervisor's share, the machine has {}: give it more with --memory {}M, or the domains less",
@@ -156,6 +164,11 @@ impl Planned {
         }
         Ok(Plan { domains, memory, options: Options::default() })
     }
+}
+
+/// Bytes that domains need of a machine, with the hypervisor's share.
+fn needed(domains: &[Planned]) -> u64 {
+    domains.iter().fold(RESERVE, |sum, domain| sum.saturating_add(domain.memory))
 }
 
 /// Memory of a domain that does not ask for any: its share, a power of two from 4 to 32 MiB.
@@ -189,8 +202,11 @@ fn peer(index: usize, built_in: &[bool]) -> String {
 }
 
 impl Plan {
-    /// Looks at the ELF files that the user names: before anything is installed or built.
+    /// Looks at the ELF files and the modules that the user names: before anything is installed
+    /// or built.
     pub fn check_files(&self, elf: pv_bundle::Architecture) -> Result<()> {
+        let modules = self.modules()?;
+        modules.check_machine(needed(&self.domains), self.memory)?;
         for (index, domain) in self.domains.iter().enumerate() {
             let Source::Path(path) = &domain.source else { continue };
             if !path.exists() {
@@ -200,10 +216,16 @@ impl Plan {
                 );
             }
             if !path.is_dir() {
-                check(index, domain, path, &read(path)?, elf)?;
+                check(index, domain, modules.bytes_of(index), path, &read(path)?, elf)?;
             }
         }
         Ok(())
+    }
+
+    fn modules(&self) -> Result<Modules<'_>> {
+        Modules::read(
+            self.domains.iter().map(|domain| (domain.name.as_str(), domain.module.as_ref())),
+        )
     }
 
     /// Builds what has to be built, makes every check of every image, and packs the bundle.
@@ -211,6 +233,7 @@ impl Plan {
         let mut sources: Vec<&Source> = self.domains.iter().map(|domain| &domain.source).collect();
         sources.sort();
         sources.dedup();
+        let modules = self.modules()?;
         let mut images = Vec::new();
         for source in &sources {
             let file = match source {
@@ -228,22 +251,29 @@ impl Plan {
             |source: &Source| sources.iter().position(|other| *other == source).unwrap_or(0);
         for (index, domain) in self.domains.iter().enumerate() {
             let (file, _, bytes) = &images[place(&domain.source)];
-            check(index, domain, file, bytes, elf)?;
+            check(index, domain, modules.bytes_of(index), file, bytes, elf)?;
         }
         let domains: Vec<Domain<'_>> = self
             .domains
             .iter()
-            .map(|domain| Domain {
+            .enumerate()
+            .map(|(index, domain)| Domain {
                 name: &domain.name,
                 memory: domain.memory,
                 max_memory: domain.max_memory,
                 command_line: &domain.command_line,
                 image: place(&domain.source) as u16,
+                module: modules.of(index).map(|module| (images.len() + module) as u16),
                 watchdog_ms: domain.watchdog_ms,
             })
             .collect();
-        let named: Vec<NamedImage<'_>> =
-            images.iter().map(|(_, name, bytes)| NamedImage { name, bytes }).collect();
+        let names: Vec<String> = modules.iter().map(|(name, _)| image_name(&name)).collect();
+        let modules = names.iter().zip(modules.iter().map(|(_, bytes)| bytes));
+        let named: Vec<NamedImage<'_>> = images
+            .iter()
+            .map(|(_, name, bytes)| NamedImage { name, bytes })
+            .chain(modules.map(|(name, bytes)| NamedImage { name, bytes }))
+            .collect();
         let bundle = pv_bundle::pack(&domains, &named, self.options)
             .context("these domains make no bundle (domains and images are counted from 0 here)")?;
         let files =
@@ -252,10 +282,11 @@ impl Plan {
     }
 }
 
-/// The checks of one domain's image, those that the hypervisor makes too.
+/// The checks of one domain's image and its `module` bytes, those that the hypervisor makes too.
 fn check(
     index: usize,
     domain: &Planned,
+    module: u64,
     file: &Path,
     bytes: &[u8],
     elf: pv_bundle::Architecture,
@@ -263,7 +294,7 @@ fn check(
     let image =
         GuestImage::parse(bytes, elf).with_context(|| format!("guest image {}", file.display()))?;
     image
-        .check_memory(domain.memory, domain.max_memory)
+        .check_memory(domain.memory, domain.max_memory, module)
         .with_context(|| format!("domain {} ({})", index + 1, domain.name))
 }
 

@@ -1,4 +1,4 @@
-//! `--guest PATH[,memory=64M][,max=128M][,name=NAME][,watchdog=MS][,cmdline=...]`.
+//! `--guest PATH[,memory=64M][,max=128M][,name=NAME][,watchdog=MS][,module=FILE][,cmdline=...]`.
 
 use crate::size;
 use anyhow::{Context, Result, bail};
@@ -18,6 +18,8 @@ pub struct GuestOption {
     pub name: Option<String>,
     /// Milliseconds of the watchdog.
     pub watchdog_ms: Option<u32>,
+    /// A file that it is given beside its image.
+    pub module: Option<PathBuf>,
     /// The guest's command line.
     pub command_line: Option<String>,
 }
@@ -45,6 +47,7 @@ impl FromStr for GuestOption {
                 "memory" => option.memory.replace(size::parse(value).context("memory")?).is_some(),
                 "max" => option.max_memory.replace(size::parse(value).context("max")?).is_some(),
                 "name" => option.name.replace(value.to_owned()).is_some(),
+                "module" => option.module.replace(value.into()).is_some(),
                 "watchdog" => {
                     let ms = value.parse().ok().with_context(|| {
                         format!("watchdog={value}: write milliseconds, 0 for no watchdog")
@@ -52,7 +55,7 @@ impl FromStr for GuestOption {
                     option.watchdog_ms.replace(ms).is_some()
                 }
                 _ => bail!(
-                    "`{key}` is not a key of --guest: there are memory, max, name, watchdog and, last, cmdline"
+                    "`{key}` is not a key of --guest: there are memory, max, name, watchdog, module and, last, cmdline"
                 ),
             };
             if twice {
@@ -74,7 +77,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let option: GuestOption =
-            "my/kernel.elf,memory=64M,max=1G,name=mine,watchdog=500,cmdline=a=1,b memory=2"
+            "my/kernel.elf,memory=64M,max=1G,name=mine,watchdog=500,module=a/root.cpio,cmdline=a=1,b memory=2"
                 .parse()
                 .expect("reads");
         assert_eq!(
@@ -85,6 +88,7 @@ mod tests {
                 max_memory: Some(1 << 30),
                 name: Some("mine".into()),
                 watchdog_ms: Some(500),
+                module: Some("a/root.cpio".into()),
                 command_line: Some("a=1,b memory=2".into()),
             }
         );

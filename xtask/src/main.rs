@@ -19,6 +19,7 @@ mod lint;
 mod logs;
 mod machine;
 mod manifest_file;
+mod modules;
 mod names;
 mod native;
 mod new;

@@ -15,9 +15,11 @@
 //! max_memory = "128M"
 //! command_line = "verbose"
 //! watchdog_ms = 2000
+//! module = "root.cpio"       # a file for the guest, such as its first file system
 //! ```
 
 use crate::domains::{Plan, Planned, Request, Source};
+use crate::modules::Module;
 use crate::size;
 use anyhow::{Context, Result, bail};
 use pv_bundle::Options;
@@ -54,6 +56,7 @@ struct DomainTable {
     max_memory: Option<u64>,
     command_line: Option<String>,
     watchdog_ms: Option<u32>,
+    module: Option<PathBuf>,
 }
 
 /// A size as text, or as a number of bytes.
@@ -97,6 +100,7 @@ fn parse(text: &str, folder: &Path, memory: Option<u64>) -> Result<Plan> {
             max_memory: domain.max_memory,
             command_line: domain.command_line,
             watchdog_ms: domain.watchdog_ms,
+            module: domain.module.map(|module| Module::Path(folder.join(module))),
         })
         .collect();
     let default = Options::default();
@@ -130,6 +134,7 @@ mod tests {
             memory = "64M"
             max_memory = "128M"
             command_line = "verbose"
+            module = "root.cpio"
             [[domain]]
         "#;
         let plan = parse(text, Path::new("/m"), None).expect("reads");
@@ -138,6 +143,8 @@ mod tests {
         assert_eq!(plan.domains[0].name, "web");
         assert_eq!(plan.domains[0].source, Source::Path("/m/kernel.elf".into()));
         assert_eq!(plan.domains[0].max_memory, 128 << 20);
+        assert_eq!(plan.domains[0].module, Some(Module::Path("/m/root.cpio".into())));
+        assert_eq!(plan.domains[1].module, None);
         assert_eq!(plan.domains[1].name, "guest-2");
         assert_eq!(plan.domains[1].source, Source::BuiltIn);
         let plan = parse(text, Path::new("/m"), Some(2 << 30)).expect("reads");

@@ -24,7 +24,7 @@ pub struct Run {
     #[arg(long, default_value = "x86_64")]
     arch: Arch,
     /// A guest of your own, repeatable: an ELF file or a crate's folder, then options:
-    /// PATH[,memory=64M][,max=128M][,name=NAME][,watchdog=MS][,cmdline=TEXT TO THE END].
+    /// PATH[,memory=64M][,max=128M][,name=NAME][,watchdog=MS][,module=FILE][,cmdline=TEXT TO THE END].
     #[arg(long = "guest", value_name = "PATH[,KEY=VALUE...]", conflicts_with = "manifest")]
     guest: Vec<GuestOption>,
     /// Domains described in a TOML file.

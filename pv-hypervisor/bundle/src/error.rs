@@ -35,6 +35,8 @@ pub enum BundleError {
     MaxMemory(usize, u64),
     /// A domain names an image that is not there.
     NoImage(usize, u16),
+    /// A domain names a module that is not there.
+    NoModule(usize, u16),
     /// An image's name is empty, too long, or holds control characters.
     ImageName(usize),
     /// An image is empty, does not begin at a page, or lies outside the file.
@@ -70,7 +72,7 @@ impl fmt::Display for BundleError {
             }
             BundleError::TooManyImages => write!(
                 f,
-                "a bundle holds at most {MAX_IMAGES} images: let domains share images, or leave some out"
+                "a bundle holds at most {MAX_IMAGES} images and modules: let domains share them, or leave some out"
             ),
             BundleError::DomainName(domain) => write!(
                 f,
@@ -97,6 +99,9 @@ impl fmt::Display for BundleError {
             ),
             BundleError::NoImage(domain, image) => {
                 write!(f, "domain {domain}: there is no image {image}: name one that is in the bundle")
+            }
+            BundleError::NoModule(domain, module) => {
+                write!(f, "domain {domain}: there is no module {module}: name one that is in the bundle")
             }
             BundleError::ImageName(image) => write!(
                 f,

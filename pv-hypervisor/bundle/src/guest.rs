@@ -144,16 +144,23 @@ impl<'a> GuestImage<'a> {
         Ok(image)
     }
 
-    /// Checks that the image can start with `memory` bytes and grow to `max_memory`: that
-    /// it and what the hypervisor puts beside it fit, and that the map of memory does.
+    /// Checks that the image can start with `memory` bytes and a module of `module` bytes (0:
+    /// none), and grow to `max_memory`: that they and what the hypervisor puts beside them
+    /// fit, and that the map of memory does.
     ///
     /// # Errors
     /// [`ImageError::TooLarge`], [`ImageError::PhysmapEnd`], [`ImageError::PhysmapOverlap`].
-    pub fn check_memory(&self, memory: u64, max_memory: u64) -> Result<(), ImageError> {
+    pub fn check_memory(
+        &self,
+        memory: u64,
+        max_memory: u64,
+        module: u64,
+    ) -> Result<(), ImageError> {
         self.check_physmap(max_memory)?;
-        let needed = self.memory_needed(memory, max_memory);
+        let whole_pages = crate::page_up(module).unwrap_or(u64::MAX);
+        let needed = self.memory_needed(memory, max_memory).saturating_add(whole_pages);
         if needed > memory {
-            return Err(ImageError::TooLarge { needed, memory });
+            return Err(ImageError::TooLarge { needed, module, memory });
         }
         Ok(())
     }

@@ -86,10 +86,12 @@ pub enum ImageError {
         /// Where the segment begins.
         segment: u64,
     },
-    /// The image does not fit the domain's memory.
+    /// The image, with its module, does not fit the domain's memory.
     TooLarge {
-        /// Bytes that it needs.
+        /// Bytes that it needs with its module.
         needed: u64,
+        /// Bytes of the module; 0 if there is none.
+        module: u64,
         /// Bytes that the domain has.
         memory: u64,
     },
@@ -199,13 +201,14 @@ impl fmt::Display for ImageError {
                 f,
                 "the map of memory from {base:#x} would cover the segment at {segment:#x}: link the image lower, or choose another place in the note"
             ),
-            ImageError::TooLarge { needed, memory } => write!(
-                f,
-                "the image needs {} KiB of memory, the domain has {} KiB: give it more, `memory={}M`",
-                needed.div_ceil(1024),
-                memory / 1024,
-                needed.div_ceil(1 << 20) + 1
-            ),
+            ImageError::TooLarge { needed, module, memory } => {
+                write!(f, "the image needs {} KiB of memory", needed.div_ceil(1024))?;
+                if module > 0 {
+                    write!(f, " with its module of {} KiB", module.div_ceil(1024))?;
+                }
+                let mend = needed.div_ceil(1 << 20) + 1;
+                write!(f, ", the domain has {} KiB: give it more, `memory={mend}M`", memory / 1024)
+            }
         }
     }
 }

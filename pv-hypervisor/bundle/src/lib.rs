@@ -7,7 +7,7 @@
 //! 9   three zero bytes
 //! 12  length of the manifest in bytes, 32 bits, little-endian
 //! 16  the manifest, postcard
-//!     the images, each from a page boundary on
+//!     the images and modules, each from a page boundary on
 //! ```
 //!
 //! `cargo xtask run` makes one with [`pack`]; the hypervisor reads it with [`Bundle::parse`]
@@ -40,7 +40,7 @@ pub use parse::Bundle;
 pub const MAGIC: [u8; 8] = *b"PVBUNDLE";
 
 /// Version of the format.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Bytes before the manifest.
 const HEADER_BYTES: usize = 16;

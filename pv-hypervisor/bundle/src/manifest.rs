@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// Domains of a bundle at most.
 pub const MAX_DOMAINS: usize = 128;
 
-/// Images of a bundle at most.
+/// Images of a bundle at most, modules among them.
 pub const MAX_IMAGES: usize = 64;
 
 /// Bytes of a name at most.
@@ -34,7 +34,7 @@ pub struct Manifest<'a> {
     /// The domains, in the order in which they are made; the first has identity 1.
     #[serde(borrow, deserialize_with = "list::<_, _, MAX_DOMAINS>")]
     pub domains: Vec<Domain<'a>>,
-    /// The images.
+    /// The images, and the modules.
     #[serde(borrow, deserialize_with = "list::<_, _, MAX_IMAGES>")]
     pub images: Vec<Image<'a>>,
     /// What the operator asks of the hypervisor.
@@ -54,11 +54,14 @@ pub struct Domain<'a> {
     pub command_line: &'a str,
     /// Its image: an index into [`Manifest::images`].
     pub image: u16,
+    /// Its module, a file for its kernel, if it has one: an index into [`Manifest::images`], so
+    /// that domains can share one.
+    pub module: Option<u16>,
     /// Milliseconds that it may go without a hypercall or a block before it is ended; 0: for ever.
     pub watchdog_ms: u32,
 }
 
-/// One image.
+/// One image: a guest's ELF file, or a module, whose bytes are the guest's business alone.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Image<'a> {
     /// Its name, for messages: 1 to [`MAX_NAME`] bytes without control characters.

@@ -5,12 +5,12 @@ use crate::parse::check_manifest;
 use crate::{BundleError, HEADER_BYTES, MAGIC, VERSION, page_up};
 use alloc::vec::Vec;
 
-/// An image to pack.
+/// An image, or a module, to pack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NamedImage<'a> {
     /// Its name, for messages.
     pub name: &'a str,
-    /// The ELF file.
+    /// The file.
     pub bytes: &'a [u8],
 }
 

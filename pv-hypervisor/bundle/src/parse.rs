@@ -109,6 +109,9 @@ fn check_domain(index: usize, domain: &Domain<'_>, images: usize) -> Result<(), 
     if usize::from(domain.image) >= images {
         return Err(BundleError::NoImage(index, domain.image));
     }
+    if let Some(module) = domain.module.filter(|module| usize::from(*module) >= images) {
+        return Err(BundleError::NoModule(index, module));
+    }
     Ok(())
 }
 

@@ -12,6 +12,7 @@ fn domain(name: &'static str) -> Domain<'static> {
         max_memory: 16 * MIB,
         command_line: "peer=2 noisy",
         image: 0,
+        module: None,
         watchdog_ms: 0,
     }
 }
@@ -19,14 +20,14 @@ fn domain(name: &'static str) -> Domain<'static> {
 fn packed() -> Vec<u8> {
     let images =
         [NamedImage { name: "kernel", bytes: &[1; 5000] }, NamedImage { name: "b", bytes: &[2] }];
-    let other = Domain { image: 1, ..domain("two") };
+    let other = Domain { image: 1, module: Some(0), ..domain("two") };
     pack(&[domain("one"), other], &images, Options::default()).expect("packs")
 }
 
 /// A bundle around a manifest that `pack` would refuse.
 fn raw(manifest: &Manifest<'_>, length: usize) -> Vec<u8> {
     let text = postcard::to_allocvec(manifest).expect("encodes");
-    let mut bytes = b"PVBUNDLE\x01\0\0\0".to_vec();
+    let mut bytes = b"PVBUNDLE\x02\0\0\0".to_vec();
     bytes.extend((text.len() as u32).to_le_bytes());
     bytes.extend(text);
     bytes.resize(length.max(bytes.len()), 0);
@@ -59,6 +60,7 @@ fn a_bundle_is_read_as_it_was_packed() {
     assert_eq!(bundle.image(1), Some(&[2][..]));
     assert_eq!(bundle.image(2), None);
     assert_eq!(bundle.manifest().domains[0], domain("one"));
+    assert_eq!(bundle.manifest().domains[1].module, Some(0));
     assert_eq!(bundle.manifest().options, Options::default());
     assert!(bundle.manifest().images.iter().all(|image| image.offset % 4096 == 0));
 }
@@ -69,8 +71,8 @@ fn the_header() {
     assert_eq!(Bundle::parse(b""), Err(BundleError::Magic));
     assert_eq!(Bundle::parse(&bytes[1..]), Err(BundleError::Magic));
     let mut other = bytes.clone();
-    other[8] = 2;
-    assert_eq!(Bundle::parse(&other), Err(BundleError::Version(2)));
+    other[8] = 1;
+    assert_eq!(Bundle::parse(&other), Err(BundleError::Version(1)));
     for end in [8, 15, 16, 40] {
         assert_eq!(Bundle::parse(&bytes[..end]), Err(BundleError::Truncated));
     }
@@ -100,6 +102,7 @@ fn domains() {
         assert_eq!(with(|m| m.domains[0].max_memory = memory), BundleError::MaxMemory(0, memory));
     }
     assert_eq!(with(|m| m.domains[1].image = 1), BundleError::NoImage(1, 1));
+    assert_eq!(with(|m| m.domains[1].module = Some(1)), BundleError::NoModule(1, 1));
     assert_eq!(with(|m| m.options.slice_ms = 0), BundleError::Slice(0));
     assert_eq!(with(|m| m.options.slice_ms = 1001), BundleError::Slice(1001));
 }
@@ -163,13 +166,17 @@ proptest! {
                 for index in 0..bundle.manifest().images.len() {
                     prop_assert!(bundle.image(index as u16).is_some());
                 }
+                for domain in &bundle.manifest().domains {
+                    let module = domain.module.map(|module| bundle.image(module));
+                    prop_assert!(module.is_none_or(|module| module.is_some()));
+                }
             }
         }
     }
 
     #[test]
     fn manifests_of_garbage_never_panic(text in prop::collection::vec(any::<u8>(), 0..500)) {
-        let mut bytes = b"PVBUNDLE\x01\0\0\0".to_vec();
+        let mut bytes = b"PVBUNDLE\x02\0\0\0".to_vec();
         bytes.extend((text.len() as u32).to_le_bytes());
         bytes.extend(text);
         let _ = Bundle::parse(&bytes);

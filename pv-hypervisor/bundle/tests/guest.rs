@@ -162,16 +162,48 @@ fn the_map_of_memory() {
     );
     let bytes = good().write();
     let image = GuestImage::parse(&bytes, Architecture::X86_64).expect("good");
-    assert_eq!(image.check_memory(8 << 20, 64 << 20), Ok(()));
+    assert_eq!(image.check_memory(8 << 20, 64 << 20, 0), Ok(()));
     assert!(matches!(
-        image.check_memory(64 << 10, 64 << 10),
+        image.check_memory(64 << 10, 64 << 10, 0),
         Err(ImageError::TooLarge { memory: 0x10000, .. })
     ));
     let bytes = 200 << 30;
     assert_eq!(
-        image.check_memory(8 << 20, bytes),
+        image.check_memory(8 << 20, bytes, 0),
         Err(ImageError::PhysmapEnd { base: 0x20_0000_0000, bytes })
     );
+}
+
+/// Clauses: START.1
+#[test]
+fn the_module() {
+    let bytes = good().write();
+    let image = GuestImage::parse(&bytes, Architecture::X86_64).expect("good");
+    assert_eq!(image.check_memory(8 << 20, 8 << 20, 7 << 20), Ok(()));
+    let module = (8 << 20) - 1;
+    let error = image.check_memory(8 << 20, 8 << 20, module).expect_err("it fills the memory");
+    let ImageError::TooLarge { needed, module: told, memory } = error else {
+        panic!("{error}");
+    };
+    assert!(needed > memory && (told, memory) == (module, 8 << 20));
+    let text = error.to_string();
+    assert!(text.contains("with its module of 8192 KiB, the domain has 8192 KiB"), "{text}");
+    assert!(text.contains("give it more, `memory=10M`"), "{text}");
+    for module in [u64::MAX, u64::MAX - 4095, u64::MAX - 4096] {
+        assert!(image.check_memory(8 << 20, 8 << 20, module).is_err());
+    }
+}
+
+/// Clauses: VERSION.2
+#[test]
+fn a_guest_of_an_older_minor_version_is_accepted() {
+    for minor in 0..=AbiVersion::CURRENT.minor {
+        let mut file = good();
+        let version = AbiVersion { minor, ..AbiVersion::CURRENT };
+        file.parts[3] = note(GuestNote { version, ..GuestNote::CURRENT });
+        let bytes = file.write();
+        assert!(GuestImage::parse(&bytes, Architecture::X86_64).is_ok(), "{version:?}");
+    }
 }
 
 proptest! {
@@ -192,7 +224,7 @@ proptest! {
                     prop_assert!(!(segment.writable && segment.executable));
                     prop_assert!(segment.data.len() as u64 <= segment.memory_size);
                 }
-                let _ = image.check_memory(32 << 20, u64::MAX);
+                let _ = image.check_memory(32 << 20, u64::MAX, u64::MAX);
             }
         }
     }

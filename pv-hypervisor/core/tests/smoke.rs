@@ -24,7 +24,7 @@ fn page<P: Platform>(world: &World<P>, pfn: u64) -> Target {
 fn domains_come_and_go<P: Platform>() {
     let mut world = World::<P>::new(2, 128);
     let value = world.call(0, &AbiQuery { query: abi_query::Query::Version });
-    assert_eq!(value, Ok(1 << 16));
+    assert_eq!(value, Ok(1 << 16 | 1));
     world.finish();
 }
 
@@ -116,7 +116,45 @@ fn segments_are_filled_with_zeros<P: Platform>() {
     world.finish();
 }
 
+/// Clauses: START.9
+fn a_module_has_pages_of_its_own<P: Platform>() {
+    let file: Vec<u8> = (0..4100u32).map(|byte| byte as u8 | 1).collect();
+    for bytes in [0, 1, 4095, 4096, 4097, 4100] {
+        let mut world = World::<P>::new(0, 128);
+        let module = (bytes > 0).then_some(&file[..bytes]);
+        world.create_with(128, module).unwrap();
+        let info = world.p2m(0, 0);
+        let told = |field: usize| world.machine.read(info, field / 8);
+        let first = told(offset_of!(StartInfo, module_pfn));
+        let stack = told(offset_of!(StartInfo, stack_pfn));
+        assert_eq!(told(offset_of!(StartInfo, module_bytes)), bytes as u64);
+        assert_eq!(told(offset_of!(StartInfo, version)) as u32, 1 << 16 | 1);
+        // The image of these tests has two pages.
+        let image = told(offset_of!(StartInfo, image_pfn));
+        assert_eq!(first, if bytes == 0 { 0 } else { image + 2 });
+        assert_eq!(stack, image + 2 + bytes.div_ceil(4096) as u64);
+        let mut expected = file[..bytes].to_vec();
+        expected.resize(bytes.next_multiple_of(4096), 0);
+        for (index, word) in expected.chunks_exact(8).enumerate() {
+            let frame = world.p2m(0, first + index as u64 / 512);
+            let word = u64::from_le_bytes(word.try_into().unwrap());
+            assert_eq!(world.machine.read(frame, index % 512), word, "{bytes}: word {index}");
+        }
+        world.finish();
+    }
+}
+
+fn a_module_that_does_not_fit_is_refused<P: Platform>() {
+    let mut world = World::<P>::new(0, 128);
+    let file = vec![1; 128 * 4096];
+    let error = world.create_with(128, Some(&file)).unwrap_err();
+    assert_eq!(error, pv_core::BuildError::TooSmall { frames: 128 });
+    world.audit();
+}
+
 for_each_platform! {
+    a_module_has_pages_of_its_own
+    a_module_that_does_not_fit_is_refused
     domains_come_and_go
     segments_are_filled_with_zeros
     tables_are_never_writable

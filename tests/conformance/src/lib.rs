@@ -6,6 +6,7 @@
 //!   of rules that span calls; [`advisories`] has those of attacks that were published;
 //! * a test is a function of [`Test`], which speaks for two domains or three and puts back what the
 //!   test changed ([`journal`]);
+//! * [`module`] is the file that the domain under test is started with;
 //! * [`registry`] lists the tests, each with the clauses of the book that it checks;
 //! * [`report`] is what a guest sends to the host about them.
 
@@ -19,6 +20,7 @@ pub mod calls;
 pub mod entries;
 pub mod frames;
 pub mod journal;
+pub mod module;
 pub mod outcome;
 pub mod processor;
 pub mod registry;

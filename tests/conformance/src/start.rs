@@ -1,7 +1,9 @@
 //! Tests of what a domain finds when it starts, as far as it is still so: where its memory
 //! is mapped, its P2M, its first root.
 
-use crate::{Check, OWN, Test, Touch, check, equal, registry::tests, test::SCRATCH};
+use crate::{
+    Check, OWN, PEER, Stop, Test, Touch, check, equal, module, registry::tests, test::SCRATCH,
+};
 use core::mem::offset_of;
 use hypercall_abi::{
     Error, Mfn, PAGE_SIZE, Pfn, VirtAddr,
@@ -21,6 +23,8 @@ tests! { "start":
     first_root: "START.5",
     p2m: "START.7",
     p2m_is_the_guests: "START.8 RULE.8 XSA-251",
+    module: "START.9",
+    no_module: "START.9",
 }
 
 fn information(t: &mut Test<'_>) -> Check {
@@ -58,8 +62,11 @@ fn image_is_mapped(t: &mut Test<'_>) -> Check {
     let word = t.reaches(OWN, address, Touch::Read)?;
     t.faults(OWN, address, Touch::Write(word))?;
     let first = t.start_info(OWN, offset_of!(StartInfo, image_pfn));
-    let pages = t.start_info(OWN, offset_of!(StartInfo, stack_pfn)) - first;
-    check(pages > 0, "the image has pages")?;
+    let end = match t.start_info(OWN, offset_of!(StartInfo, module_pfn)) {
+        0 => t.start_info(OWN, offset_of!(StartInfo, stack_pfn)),
+        module => module,
+    };
+    check(end > first, "the image has pages")?;
     let address = t.physmap(OWN, Pfn(first));
     t.reaches(OWN, address, Touch::Read).map(drop)
 }
@@ -127,4 +134,31 @@ fn p2m_is_the_guests(t: &mut Test<'_>) -> Check {
     wrote?;
     equal(magic, MAGIC, "magic")?;
     equal(t.read(OWN, page, 0), 3, "what was written")
+}
+
+fn module(t: &mut Test<'_>) -> Check {
+    let bytes = t.start_info(OWN, offset_of!(StartInfo, module_bytes));
+    if bytes == 0 {
+        return Err(Stop::Skip("the domain was given no module"));
+    }
+    equal(bytes, module::BYTES as u64, "bytes of the module")?;
+    let first = t.start_info(OWN, offset_of!(StartInfo, module_pfn));
+    let after = t.start_info(OWN, offset_of!(StartInfo, stack_pfn));
+    equal(after - first, bytes.div_ceil(PAGE_SIZE), "pages of the module")?;
+    for index in 0..((after - first) * PAGE_SIZE / 8) as usize {
+        let page = Pfn(first + index as u64 / 512);
+        equal(t.caller().read(OWN, page, index % 512), module::word(index), "a word of it")?;
+    }
+    // It is the domain's own memory: what stands there can be written, and put back.
+    let address = t.physmap(OWN, Pfn(first));
+    let word = t.reaches(OWN, address, Touch::Read)?;
+    t.reaches(OWN, address, Touch::Write(!word))?;
+    t.reaches(OWN, address, Touch::Write(word))?;
+    t.faults(OWN, address, Touch::Execute).map(drop)
+}
+
+fn no_module(t: &mut Test<'_>) -> Check {
+    t.need_peer()?;
+    equal(t.start_info(PEER, offset_of!(StartInfo, module_pfn)), 0, "the peer's module_pfn")?;
+    equal(t.start_info(PEER, offset_of!(StartInfo, module_bytes)), 0, "the peer's module_bytes")
 }

@@ -25,10 +25,20 @@ pub(crate) fn accepted(bundle: &Bundle<'_>, bytes: &[u8]) -> Found {
             && domain.max_memory <= MAX_MEMORY;
         ensure(sane, || format!("{domain:?}"))?;
         let image = bundle.image(domain.image).ok_or("a domain without an image")?;
-        let inside = bytes.as_ptr_range().contains(&image.as_ptr());
-        ensure(inside && !image.is_empty(), || "an image outside the bundle".into())?;
+        let inside = |file: &[u8]| {
+            let found = bytes.as_ptr_range().contains(&file.as_ptr()) && !file.is_empty();
+            ensure(found, || "an image or a module outside the bundle".into())
+        };
+        inside(image)?;
+        if let Some(module) = domain.module {
+            inside(bundle.image(module).ok_or("a domain without its module")?)?;
+        }
         for architecture in [Architecture::X86_64, Architecture::Riscv64] {
-            let _ = GuestImage::parse(image, architecture);
+            if let Ok(image) = GuestImage::parse(image, architecture) {
+                let module = domain.module.and_then(|module| bundle.image(module));
+                let bytes = module.unwrap_or_default().len() as u64;
+                let _ = image.check_memory(domain.memory, domain.max_memory, bytes);
+            }
         }
     }
     Ok(())

@@ -14,6 +14,9 @@ use pv_core::{
 const FRAMES: u64 = 64;
 const MAX_FRAMES: u64 = 80;
 
+/// Its module: a page and a byte.
+const MODULE: [u8; 4097] = [7; 4097];
+
 pub(crate) fn run(bytes: &[u8]) -> Found {
     if let Ok(image) = GuestImage::parse(bytes, Architecture::X86_64) {
         build::<X86_64>(&image)?;
@@ -25,7 +28,8 @@ pub(crate) fn run(bytes: &[u8]) -> Found {
 }
 
 fn build<P: Platform>(image: &GuestImage<'_>) -> Found {
-    if image.check_memory(FRAMES * PAGE_SIZE, MAX_FRAMES * PAGE_SIZE).is_err() {
+    if image.check_memory(FRAMES * PAGE_SIZE, MAX_FRAMES * PAGE_SIZE, MODULE.len() as u64).is_err()
+    {
         return Ok(());
     }
     let segments: Vec<Segment<'_>> = image
@@ -50,6 +54,7 @@ fn build<P: Platform>(image: &GuestImage<'_>) -> Found {
             physmap_base: image.physmap_base.0,
             segments: &segments,
         },
+        module: Some(&MODULE),
     };
     let config = Config {
         ticks_per_second: 1000,

@@ -58,7 +58,7 @@ impl<P: Cpu> Host<P> {
     /// Adds the domain of the next side, with its trap entry.
     pub(crate) fn add(&mut self, side: Side) {
         assert_eq!(self.domains.len(), side.index(), "sides are added in their order");
-        let domain = world::domain(&mut self.state, &mut self.machine, world::Size::of(side));
+        let domain = world::domain(&mut self.state, &mut self.machine, side);
         self.domains.push(domain);
         let entry = TrapRegister { entry: VirtAddr(TRAP_ENTRY), stack: VirtAddr(TRAP_STACK) };
         let (status, _) = self.make_call(side, TrapRegister::NUMBER as u64, &entry.encode());

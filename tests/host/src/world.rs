@@ -1,6 +1,6 @@
 //! The machine that tests run on, and the domains in it.
 
-use conformance::Side;
+use conformance::{Side, module};
 use hypercall_abi::{
     DomainId, Features, Mfn, PAGE_SIZE, VirtAddr, start_info::DEFAULT_PHYSMAP_BASE,
 };
@@ -68,7 +68,7 @@ pub fn machine<P: Cpu>() -> (State<P>, ModelMachine<P::Format>) {
 pub fn domain<P: Cpu>(
     state: &mut State<P>,
     machine: &mut ModelMachine<P::Format>,
-    Size(frames, max_frames): Size,
+    side: Side,
 ) -> Domain<P> {
     let segment = Segment {
         address: VirtAddr(IMAGE),
@@ -77,6 +77,8 @@ pub fn domain<P: Cpu>(
         writable: false,
         executable: true,
     };
+    let Size(frames, max_frames) = Size::of(side);
+    let file = module::bytes();
     let spec = DomainSpec {
         name: "conformance",
         frames,
@@ -88,6 +90,7 @@ pub fn domain<P: Cpu>(
             physmap_base: DEFAULT_PHYSMAP_BASE,
             segments: &[segment],
         },
+        module: (side == Side::Own).then_some(&file[..]),
     };
     let (slot, registers) = state.create_domain(machine, &spec).expect("the domain fits");
     let id = state.domain(slot).id;

@@ -102,6 +102,7 @@ impl<P: Cpu> World<P> {
             command_line: "",
             watchdog_ticks: 0,
             image,
+            module: None,
         };
         let (slot, registers) =
             self.state.create_domain(&mut self.machine, &spec).expect("the domain fits");

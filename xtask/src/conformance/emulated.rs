@@ -5,6 +5,7 @@ use super::tap::{self, Line};
 use super::{Case, Guest, Results, Verdict};
 use crate::arch::Arch;
 use crate::domains::Request;
+use crate::modules::Module;
 use crate::packages::MayInstall;
 use crate::progress::Progress;
 use crate::reported::{Reported, domain};
@@ -65,6 +66,11 @@ fn filter_word(filter: &str) -> String {
     if filter.is_empty() { String::new() } else { format!(" filter={filter}") }
 }
 
+/// The module that the tester's tests expect.
+fn module() -> Module {
+    Module::Bytes(conformance::module::bytes().to_vec())
+}
+
 /// A tester of another guest, and one peer of it.
 fn pair(guest: &Guest, filter: &str) -> Vec<Request> {
     let one = |name: &str, words: String| Request {
@@ -72,7 +78,10 @@ fn pair(guest: &Guest, filter: &str) -> Vec<Request> {
         ..domain(guest.source(), name, OTHER_MEMORY, words)
     };
     vec![
-        one("tester", format!("role=tester peer=2{}", filter_word(filter))),
+        Request {
+            module: Some(module()),
+            ..one("tester", format!("role=tester peer=2{}", filter_word(filter)))
+        },
         one("peer", "role=peer peer=1".into()),
     ]
 }
@@ -91,6 +100,7 @@ fn domains(guest: &Guest, filter: &str) -> Vec<Request> {
     let tester = Request {
         // More than the machine has.
         max_memory: Some(2 * MEMORY),
+        module: Some(module()),
         ..domain(guest.source(), "tester", TESTER_MEMORY, own)
     };
     std::iter::once(tester).chain((0..PEERS).map(peer)).collect()

@@ -82,6 +82,7 @@ pub fn bundle(image: &[u8], memory: u64) -> Result<Vec<u8>> {
         max_memory: memory,
         command_line: "",
         image: 0,
+        module: None,
         watchdog_ms: 0,
     };
     let image = NamedImage { name: "image", bytes: image };

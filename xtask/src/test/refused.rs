@@ -197,6 +197,16 @@ fn others(arch: Arch, good: &Path) -> Vec<Case> {
     let mut cases = vec![
         case("an unknown option of a guest", with(",ram=64M"), &["`ram` is not a key of --guest"]),
         case("a guest with too much memory", with(",memory=2G"), &["give it more with --memory"]),
+        case(
+            "a module that is not there",
+            with(",name=web,module=nowhere.cpio"),
+            &["the module nowhere.cpio of domain web: check the path"],
+        ),
+        case(
+            "a module that the domain has no room for",
+            with(&format!(",memory=2M,name=web,module={}", good.display())),
+            &["domain 1 (web)", "with its module of", "give it more, `memory="],
+        ),
         case("no guest", vec!["--guests".into(), "0".into()], &["no guest", "--guests N"]),
         case(
             "a manifest that is not there",

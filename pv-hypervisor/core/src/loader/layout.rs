@@ -18,6 +18,7 @@ pub(super) struct Layout {
     pub(super) frames: u64,
     pub(super) p2m_pages: u64,
     pub(super) image: u64,
+    pub(super) module: u64,
     pub(super) stack: u64,
     pub(super) tables: u64,
 }
@@ -69,7 +70,9 @@ impl Layout {
         }
         let p2m_pages = spec.max_frames.max(spec.frames).div_ceil(FRAME_WORDS as u64);
         let image_pfn = P2M_PFN + p2m_pages;
-        let stack = image_pfn + image_pages;
+        let module = image_pfn + image_pages;
+        let module_bytes = spec.module.unwrap_or_default().len();
+        let stack = module + module_bytes.div_ceil(PAGE_SIZE as usize) as u64;
         let tables = stack + STACK_PAGES;
         if tables >= spec.frames {
             return Err(BuildError::TooSmall { frames: spec.frames });
@@ -77,7 +80,7 @@ impl Layout {
         if spec.frames > free {
             return Err(BuildError::NoMemory { wanted: spec.frames, free });
         }
-        Ok(Layout { frames: spec.frames, p2m_pages, image: image_pfn, stack, tables })
+        Ok(Layout { frames: spec.frames, p2m_pages, image: image_pfn, module, stack, tables })
     }
 }
 
@@ -102,5 +105,12 @@ pub(super) fn load_image(
             offset = 0;
         }
         pfn += segment.pages();
+    }
+}
+
+/// Copies the module into the pages from `layout.module` on; the frames are zero before.
+pub(super) fn load_module(machine: &mut impl Machine, p2m: &P2m, layout: &Layout, module: &[u8]) {
+    for (pfn, page) in (layout.module..).zip(module.chunks(PAGE_SIZE as usize)) {
+        machine.copy_in(p2m.get(machine, pfn), 0, page);
     }
 }

@@ -6,7 +6,7 @@
 mod layout;
 mod tables;
 
-use layout::{Layout, P2M_PFN, P2m, STACK_PAGES, load_image};
+use layout::{Layout, P2M_PFN, P2m, STACK_PAGES, load_image, load_module};
 use tables::Tables;
 
 use crate::budget::Budget;
@@ -43,6 +43,8 @@ pub struct DomainSpec<'a> {
     pub watchdog_ticks: u64,
     /// Its kernel.
     pub image: Image<'a>,
+    /// A file for the kernel; not empty.
+    pub module: Option<&'a [u8]>,
 }
 
 /// A guest kernel in memory.
@@ -95,7 +97,7 @@ pub enum BuildError {
         /// Frames that nobody owns.
         free: u64,
     },
-    /// The domain's memory does not hold its image, map and page tables.
+    /// The domain's memory does not hold its image, module, map and page tables.
     TooSmall {
         /// Frames that it has.
         frames: u64,
@@ -126,8 +128,8 @@ impl core::fmt::Display for BuildError {
             ),
             BuildError::TooSmall { frames } => write!(
                 f,
-                "its {frames} frames do not hold its image, map and page tables: give it more \
-                 memory"
+                "its {frames} frames do not hold its image, module, map and page tables: give \
+                 it more memory"
             ),
             BuildError::BadLayout => write!(
                 f,
@@ -220,6 +222,7 @@ impl<P: Platform> State<P> {
         }
         self.vcpus[slot.index()] = Some(Vcpu::new(page, arguments));
         load_image(machine, &p2m, layout, spec.image.segments);
+        load_module(machine, &p2m, layout, spec.module.unwrap_or_default());
         let mut tables = Tables { p2m: &p2m, next: layout.tables, limit: layout.frames };
         let root = tables.build::<P::Format>(machine, spec, layout)?;
         let free_pfn = tables.next;
@@ -312,6 +315,10 @@ impl<P: Platform> State<P> {
         info.stack_pfn = Pfn(layout.stack);
         info.tables_pfn = Pfn(layout.tables);
         info.free_pfn = Pfn(free_pfn);
+        if let Some(module) = spec.module {
+            info.module_pfn = Pfn(layout.module);
+            info.module_bytes = module.len() as u64;
+        }
         info.name_length = put_text::<NAME_BYTES>(&mut info.name, &domain.name);
         info.command_line_length =
             put_text::<COMMAND_LINE_BYTES>(&mut info.command_line, spec.command_line);

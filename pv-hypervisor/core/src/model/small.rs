@@ -54,6 +54,7 @@ impl<P: Platform> State<P> {
             command_line: "",
             watchdog_ticks: 0,
             image: Image { entry: VirtAddr(0), physmap_base: 0, segments: &[] },
+            module: None,
         };
         let slot = self.open_domain(&spec)?;
         let no_memory = BuildError::NoMemory { wanted: frames, free: 0 };

@@ -60,6 +60,14 @@ impl<P: Platform> World<P> {
     }
 
     pub fn create(&mut self, frames: u64) -> Result<Slot, pv_core::BuildError> {
+        self.create_with(frames, None)
+    }
+
+    pub fn create_with(
+        &mut self,
+        frames: u64,
+        module: Option<&[u8]>,
+    ) -> Result<Slot, pv_core::BuildError> {
         let text = [1u8, 2, 3];
         let segment = Segment {
             address: VirtAddr(0x1000_0000),
@@ -79,6 +87,7 @@ impl<P: Platform> World<P> {
                 physmap_base: PHYSMAP,
                 segments: &[segment],
             },
+            module,
         };
         let (slot, registers) = self.state.create_domain(&mut self.machine, &spec)?;
         self.slots.push(slot);

@@ -92,7 +92,7 @@ impl Oracle {
 
     fn abi_query(&self, query: u64) -> Result<u64, Error> {
         match query {
-            0 => Ok(1 << 16),
+            0 => Ok(1 << 16 | 1),
             1 => Ok(self.features.bits()),
             2 => Ok(self.layout.0 as u64),
             3 => Ok(Number::COUNT as u64),
