@@ -5,7 +5,7 @@ use crate::c_guest::{self, Tools};
 use crate::process;
 use crate::toolchain::{self, Toolchain};
 use crate::workspace::find_program;
-use crate::{packages, qemu, table};
+use crate::{busybox, debian, packages, qemu, table};
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
@@ -140,6 +140,20 @@ fn findings() -> Vec<Finding> {
         crate::spec::find_mdbook().and_then(|path| first_line(Command::new(path).arg("--version"))),
         "`cargo xtask spec` installs it into the target directory".into(),
     ));
+    for arch in Arch::ALL {
+        findings.push(optional(
+            &format!("busybox for {arch}"),
+            "programs of guests",
+            busybox::present(arch).map(|path| path.display().to_string()),
+            match debian::missing() {
+                None => busybox::command_line(arch),
+                Some(program) => format!(
+                    "{} --file PATH, with a static busybox: {program} is not here to get Debian's",
+                    busybox::command_line(arch)
+                ),
+            },
+        ));
+    }
     findings.push(optional(
         "clang and ld.lld",
         "the guest in C",

@@ -6,9 +6,11 @@
 mod arch;
 mod bench;
 mod build;
+mod busybox;
 mod c_guest;
 mod check;
 mod conformance;
+mod debian;
 mod doctor;
 mod domains;
 mod fuzz;
@@ -63,6 +65,7 @@ enum Command {
     Hostile(hostile::Hostile),
     Lint(lint::Lint),
     Spec(spec::Spec),
+    Busybox(busybox::Busybox),
     Doctor(doctor::Doctor),
     New(new::New),
 }
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Hostile(command) => command.run(),
         Command::Lint(command) => command.run(),
         Command::Spec(command) => command.run(),
+        Command::Busybox(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::New(command) => command.run(),
     };
