@@ -17,6 +17,9 @@ pub const HYPERVISOR: &str = "pv-hypervisor";
 /// Our guest kernel's package.
 pub const GUEST: &str = "pv-guest-kernel";
 
+/// The package of the programs that guests run.
+pub const PROGRAMS: &str = "kernel-programs";
+
 /// The profile of this workspace's debug images; `dev` is for programs of the host.
 const DEBUG_PROFILE: &str = "image-debug";
 
@@ -46,6 +49,18 @@ impl Builder {
             command.args(["--features", "audit"]);
         }
         self.build(command, package)
+    }
+
+    /// Builds the programs that guests run as their processes: their files.
+    pub fn programs(&self) -> Result<Vec<PathBuf>> {
+        let mut command = self.command("build", &format!("images/{}", self.arch))?;
+        command.current_dir(workspace::root()).args([
+            "--package",
+            PROGRAMS,
+            "--features",
+            "programs",
+        ]);
+        self.build_all(command, PROGRAMS, &[])
     }
 
     /// Builds a package of this workspace anew, linked with another linker of LLVM's.
@@ -92,16 +107,8 @@ impl Builder {
         self.build_with(command, what, &[])
     }
 
-    fn build_with(&self, mut command: Command, what: &str, last: &[OsString]) -> Result<PathBuf> {
-        command.args(["--message-format=json-render-diagnostics", "--quiet"]).args(last);
-        command.stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let line = process::show(&command);
-        let child = command.spawn().with_context(|| format!("cannot run `{line}`"))?;
-        let output = child.wait_with_output().with_context(|| format!("cannot run `{line}`"))?;
-        if !output.status.success() {
-            bail!("{what} does not build for {}: see above; the command was `{line}`", self.arch);
-        }
-        match executables(&String::from_utf8_lossy(&output.stdout)).as_slice() {
+    fn build_with(&self, command: Command, what: &str, last: &[OsString]) -> Result<PathBuf> {
+        match self.build_all(command, what, last)?.as_slice() {
             [path] => Ok(path.clone()),
             [] => bail!(
                 "{what} has no program for {}: an image is a crate with src/main.rs",
@@ -112,6 +119,24 @@ impl Builder {
                 several.len()
             ),
         }
+    }
+
+    /// Every program that a build makes.
+    fn build_all(
+        &self,
+        mut command: Command,
+        what: &str,
+        last: &[OsString],
+    ) -> Result<Vec<PathBuf>> {
+        command.args(["--message-format=json-render-diagnostics", "--quiet"]).args(last);
+        command.stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let line = process::show(&command);
+        let child = command.spawn().with_context(|| format!("cannot run `{line}`"))?;
+        let output = child.wait_with_output().with_context(|| format!("cannot run `{line}`"))?;
+        if !output.status.success() {
+            bail!("{what} does not build for {}: see above; the command was `{line}`", self.arch);
+        }
+        Ok(executables(&String::from_utf8_lossy(&output.stdout)))
     }
 }
 

@@ -27,6 +27,7 @@ mod native;
 mod new;
 mod packages;
 mod process;
+mod programs;
 mod progress;
 mod qemu;
 mod reported;

@@ -8,7 +8,7 @@ mod files;
 mod unsafe_code;
 
 use crate::arch::Arch;
-use crate::images::Builder;
+use crate::images::{Builder, PROGRAMS};
 use crate::packages::MayInstall;
 use crate::progress::Progress;
 use crate::{process, spec, toolchain, workspace};
@@ -124,6 +124,10 @@ fn compilers(may: MayInstall) -> Result<usize> {
             command.args(["--quiet", "--package", package, "--", "-Dwarnings"]);
             step(format!("clippy, {package} for {arch}"), &mut command);
         }
+        let mut command = builder.command("clippy", &format!("images/{arch}"))?;
+        command.current_dir(workspace::root());
+        command.args(["--quiet", "--package", PROGRAMS, "--features", "programs"]);
+        step(format!("clippy, {PROGRAMS} for {arch}"), command.args(["--", "-Dwarnings"]));
     }
     Ok(failed)
 }

@@ -7,6 +7,7 @@ mod damaged;
 mod linker;
 mod native;
 mod new_guest;
+mod programs;
 mod refused;
 
 use crate::arch::Arch;
@@ -51,6 +52,7 @@ impl Test {
             for (title, words) in SEARCHES {
                 count += search(title, words);
             }
+            count += programs::all(may);
         }
         if !self.host {
             for arch in Arch::chosen(self.arch) {
