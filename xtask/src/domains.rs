@@ -1,10 +1,12 @@
 //! Which domains a machine boots: names, memory, images; and the bundle made of them,
 //! after every check that the hypervisor would make.
 
+use crate::arch::Arch;
 use crate::build::read;
 use crate::guest_option::GuestOption;
 use crate::images::{Builder, GUEST};
 use crate::modules::{Module, Modules};
+use crate::packages::MayInstall;
 use crate::size;
 use crate::strip::strip;
 use anyhow::{Context, Result, bail};
@@ -79,7 +81,7 @@ impl From<GuestOption> for Request {
             max_memory: option.max_memory,
             command_line: option.command_line,
             watchdog_ms: option.watchdog_ms,
-            module: option.module.map(Module::Path),
+            module: option.module.map(Module::from),
         }
     }
 }
@@ -202,6 +204,15 @@ fn peer(index: usize, built_in: &[bool]) -> String {
 }
 
 impl Plan {
+    /// Builds the modules that have to be built.
+    pub fn build_modules(&mut self, arch: Arch, may: MayInstall) -> Result<()> {
+        for domain in &mut self.domains {
+            domain.module =
+                domain.module.take().map(|module| module.built(arch, may)).transpose()?;
+        }
+        Ok(())
+    }
+
     /// Looks at the ELF files and the modules that the user names: before anything is installed
     /// or built.
     pub fn check_files(&self, elf: pv_bundle::Architecture) -> Result<()> {

@@ -31,6 +31,7 @@ mod programs;
 mod progress;
 mod qemu;
 mod reported;
+mod rootfs;
 mod run;
 mod screen;
 mod size;
@@ -67,6 +68,7 @@ enum Command {
     Lint(lint::Lint),
     Spec(spec::Spec),
     Busybox(busybox::Busybox),
+    Rootfs(rootfs::Rootfs),
     Doctor(doctor::Doctor),
     New(new::New),
 }
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
         Command::Lint(command) => command.run(),
         Command::Spec(command) => command.run(),
         Command::Busybox(command) => command.run(),
+        Command::Rootfs(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::New(command) => command.run(),
     };

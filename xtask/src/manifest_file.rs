@@ -15,7 +15,7 @@
 //! max_memory = "128M"
 //! command_line = "verbose"
 //! watchdog_ms = 2000
-//! module = "root.cpio"       # a file for the guest, such as its first file system
+//! module = "root.cpio"       # a file for the guest; "rootfs": `cargo xtask rootfs` builds it
 //! ```
 
 use crate::domains::{Plan, Planned, Request, Source};
@@ -100,7 +100,7 @@ fn parse(text: &str, folder: &Path, memory: Option<u64>) -> Result<Plan> {
             max_memory: domain.max_memory,
             command_line: domain.command_line,
             watchdog_ms: domain.watchdog_ms,
-            module: domain.module.map(|module| Module::Path(folder.join(module))),
+            module: domain.module.map(|module| module_at(folder, module)),
         })
         .collect();
     let default = Options::default();
@@ -112,6 +112,14 @@ fn parse(text: &str, folder: &Path, memory: Option<u64>) -> Result<Plan> {
     };
     let domains = Planned::from_requests(requests, memory.or(file.memory))?;
     Ok(Plan { options, ..domains })
+}
+
+/// A module that a manifest in `folder` names.
+fn module_at(folder: &Path, path: PathBuf) -> Module {
+    match Module::from(path) {
+        Module::Path(path) => Module::Path(folder.join(path)),
+        other => other,
+    }
 }
 
 #[cfg(test)]

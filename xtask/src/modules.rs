@@ -1,8 +1,13 @@
 //! Modules: files that domains are given beside their images.
 
-use crate::size;
+use crate::arch::Arch;
+use crate::packages::MayInstall;
+use crate::{rootfs, size};
 use anyhow::{Context, Result, bail};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// The name of the first file system, where a module is named.
+const ROOT_FILE_SYSTEM: &str = "rootfs";
 
 /// What a domain's module is made of.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -11,14 +16,39 @@ pub enum Module {
     Path(PathBuf),
     /// These bytes.
     Bytes(Vec<u8>),
+    /// The first file system that `cargo xtask rootfs` builds. It is a file once it is built.
+    RootFileSystem,
+}
+
+impl From<PathBuf> for Module {
+    fn from(path: PathBuf) -> Module {
+        if path == Path::new(ROOT_FILE_SYSTEM) {
+            Module::RootFileSystem
+        } else {
+            Module::Path(path)
+        }
+    }
 }
 
 impl Module {
+    /// The module with what has to be built for it built.
+    pub fn built(self, arch: Arch, may: MayInstall) -> Result<Module> {
+        match self {
+            Module::RootFileSystem => Ok(Module::Path(rootfs::archive(arch, may)?)),
+            other => Ok(other),
+        }
+    }
+
     /// Its bytes, for the domain of that name.
     pub fn read(&self, domain: &str) -> Result<Vec<u8>> {
         let path = match self {
             Module::Path(path) => path,
             Module::Bytes(bytes) => return Ok(bytes.clone()),
+            Module::RootFileSystem => {
+                bail!(
+                    "the first file system of domain {domain} is not built: run `cargo xtask rootfs`"
+                )
+            }
         };
         if path.is_dir() {
             bail!(
@@ -47,7 +77,7 @@ impl Module {
             Module::Path(path) => {
                 path.file_name().unwrap_or_default().to_string_lossy().into_owned()
             }
-            Module::Bytes(_) => "module".into(),
+            Module::Bytes(_) | Module::RootFileSystem => "module".into(),
         }
     }
 }
@@ -133,6 +163,15 @@ mod tests {
         assert!(modules.check_machine(100, 112).is_ok());
         let error = modules.check_machine(100, 111).expect_err("too small").to_string();
         assert!(error.contains("--memory 1M"), "{error}");
+    }
+
+    #[test]
+    fn the_first_file_system_has_a_name() {
+        assert_eq!(Module::from(PathBuf::from("rootfs")), Module::RootFileSystem);
+        let file = PathBuf::from("./rootfs/root.cpio");
+        assert_eq!(Module::from(file.clone()), Module::Path(file));
+        let error = Module::RootFileSystem.read("web").expect_err("not built").to_string();
+        assert!(error.contains("cargo xtask rootfs"), "{error}");
     }
 
     #[test]

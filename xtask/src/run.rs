@@ -24,7 +24,8 @@ pub struct Run {
     #[arg(long, default_value = "x86_64")]
     arch: Arch,
     /// A guest of your own, repeatable: an ELF file or a crate's folder, then options:
-    /// PATH[,memory=64M][,max=128M][,name=NAME][,watchdog=MS][,module=FILE][,cmdline=TEXT TO THE END].
+    /// PATH[,memory=64M][,max=128M][,name=NAME][,watchdog=MS][,module=FILE][,cmdline=TEXT TO THE END];
+    /// module=rootfs is the first file system that `cargo xtask rootfs` builds.
     #[arg(long = "guest", value_name = "PATH[,KEY=VALUE...]", conflicts_with = "manifest")]
     guest: Vec<GuestOption>,
     /// Domains described in a TOML file.
@@ -84,6 +85,7 @@ impl Run {
         plan.options.trace = self.trace;
         plan.options.audit_period = self.audit.unwrap_or(plan.options.audit_period);
         let may = MayInstall(!self.no_install);
+        plan.build_modules(self.arch, may)?;
         let kept = workspace::target_folder(&format!("run/{}", self.arch))?;
         let run = Prepare { arch: self.arch, debug: self.debug, may, plan: &plan }.prepare()?;
         let socket = self.gdb.then(|| run.folder.path().join("gdb"));
