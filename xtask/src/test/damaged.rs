@@ -76,17 +76,23 @@ pub fn other(arch: Arch) -> Arch {
 
 /// A bundle of one domain with that image.
 pub fn bundle(image: &[u8], memory: u64) -> Result<Vec<u8>> {
+    bundle_with(image, memory, None)
+}
+
+/// The same, with a module.
+fn bundle_with(image: &[u8], memory: u64, module: Option<&[u8]>) -> Result<Vec<u8>> {
     let domain = Domain {
         name: "alone",
         memory,
         max_memory: memory,
         command_line: "",
         image: 0,
-        module: None,
+        module: module.map(|_| 1),
         watchdog_ms: 0,
     };
-    let image = NamedImage { name: "image", bytes: image };
-    pv_bundle::pack(&[domain], &[image], Options::default()).context("the bundle to be damaged")
+    let mut files = vec![NamedImage { name: "image", bytes: image }];
+    files.extend(module.map(|bytes| NamedImage { name: "module", bytes }));
+    pv_bundle::pack(&[domain], &files, Options::default()).context("the bundle to be damaged")
 }
 
 fn cases(guest: &[u8], other: &[u8]) -> Result<Vec<Case>> {
@@ -138,6 +144,18 @@ fn cases(guest: &[u8], other: &[u8]) -> Result<Vec<Case>> {
             "with a segment at the hypervisor's addresses",
             with_segment(P_VADDR, 0xffff_8000_0000_0000)?,
             ["domain 'alone': its image: segment", "link the image there"],
+        ),
+        case(
+            "with a module that the domain has no room for",
+            Some(bundle_with(guest, DOMAIN_MEMORY, Some(&vec![1; DOMAIN_MEMORY as usize]))?),
+            ["with its module of 8192 KiB, the domain has 8192 KiB", "give it more"],
+        ),
+        case(
+            "cut in its module",
+            bundle_with(guest, DOMAIN_MEMORY, Some(&[1; 5 * 4096]))?
+                .split_last_chunk::<4097>()
+                .map(|(rest, _)| rest.to_vec()),
+            ["image 1: it must begin at a page", "make the bundle again"],
         ),
         case(
             "that wants more memory than there is",
