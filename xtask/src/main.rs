@@ -26,6 +26,7 @@ mod names;
 mod native;
 mod new;
 mod packages;
+mod porting_cost;
 mod process;
 mod programs;
 mod progress;
@@ -71,6 +72,7 @@ enum Command {
     Rootfs(rootfs::Rootfs),
     Doctor(doctor::Doctor),
     New(new::New),
+    PortingCost(porting_cost::PortingCost),
 }
 
 fn main() -> ExitCode {
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
         Command::Rootfs(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::New(command) => command.run(),
+        Command::PortingCost(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
