@@ -1,15 +1,18 @@
-//! The test programs of `pv-guest-kernel/programs`: how each is called, and what it prints.
+//! What guests' programs print: our own of `pv-guest-kernel/programs`, and busybox with the scripts of
+//! `pv-guest-kernel/rootfs/test/scripts`.
 //!
-//! A file of `expected/` is one such call: in its first line the command, as a shell shows it,
-//! with what the environment holds before the program; after it all that the program prints. It
-//! exits with 0.
+//! A file of `pv-guest-kernel/programs/expected` is one call: in its first line the command, as a
+//! shell shows it, with all that is in the environment before the program; after it all that the
+//! program prints, to its output and to its error output. It is started in `/tmp` with nothing to
+//! read, and exits with 0.
 
 use crate::workspace;
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
+use std::process::Command;
 
-/// Where programs lie in a guest.
-pub const FOLDER: &str = "/test/";
+/// Folders of a guest that commands name: what is tested, busybox, and where files are made.
+const FOLDERS: [&str; 3] = ["/test", "/bin", "/tmp"];
 
 /// A program, how it is called, and what it prints.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,8 +51,8 @@ fn parse(name: String, text: &str) -> Result<Case> {
     let words: Vec<&str> = command.split_whitespace().collect();
     let variables = words.iter().take_while(|word| word.contains('=')).count();
     let (variables, words) = words.split_at(variables);
-    let is_ours = words.first().is_some_and(|word| word.starts_with(FOLDER));
-    ensure!(is_ours, "`{command}` does not name a program in {FOLDER}");
+    let is_ours = words.first().is_some_and(|word| moved(word, Path::new("/x")) != *word);
+    ensure!(is_ours, "`{command}` does not name a program in one of {FOLDERS:?}");
     let pair = |word: &&str| word.split_once('=').map(|(key, value)| (key.into(), value.into()));
     Ok(Case {
         name,
@@ -59,14 +62,29 @@ fn parse(name: String, text: &str) -> Result<Case> {
     })
 }
 
+/// A word that names folders of a guest, with `:` between them, where those lie in `root`.
+fn moved(word: &str, root: &Path) -> String {
+    let is_in = |path: &str, folder: &str| {
+        path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let one = |path: &str| {
+        if FOLDERS.iter().any(|folder| is_in(path, folder)) {
+            format!("{}{path}", root.display())
+        } else {
+            path.to_owned()
+        }
+    };
+    word.split(':').map(one).collect::<Vec<_>>().join(":")
+}
+
 impl Case {
-    /// Its words where programs lie in another folder.
-    pub fn words_in(&self, folder: &Path) -> Vec<String> {
-        let moved = |word: &String| match word.strip_prefix(FOLDER) {
-            Some(name) => folder.join(name).display().to_string(),
-            None => word.clone(),
-        };
-        self.words.iter().map(moved).collect()
+    /// The command on the host, where the guest's root is a folder.
+    pub fn command(&self, root: &Path) -> Command {
+        let mut words = self.words.iter().map(|word| moved(word, root));
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).current_dir(root.join("tmp")).env_clear();
+        command.envs(self.environment.iter().map(|(key, value)| (key, moved(value, root))));
+        command
     }
 
     /// The first line that is not as it should be, or whether lines are missing.
@@ -98,7 +116,9 @@ mod tests {
         let case = parse("x".into(), "$ A=b C= /test/args one /test/two\n1\n2\n").expect("a case");
         assert_eq!(case.environment, [("A".into(), "b".into()), ("C".into(), String::new())]);
         assert_eq!(case.words, ["/test/args", "one", "/test/two"]);
-        assert_eq!(case.words_in(Path::new("/x")), ["/x/args", "one", "/x/two"]);
+        assert_eq!(moved("/test/two", Path::new("/x")), "/x/test/two");
+        assert_eq!(moved("/bin:/usr:/test", Path::new("/x")), "/x/bin:/usr:/x/test");
+        assert_eq!(moved("/tester one", Path::new("/x")), "/tester one");
         assert!(case.compare("1\n2\n").is_ok());
         for (other, why) in [
             ("1\n", "line 2 should be\n  2\nbut is\n  missing"),
@@ -109,7 +129,7 @@ mod tests {
             let error = case.compare(other).expect_err(other).to_string();
             assert!(error.contains(why), "{error}");
         }
-        for bad in ["", "$ /test/x", "/test/x\n", "$ /bin/sh\n"] {
+        for bad in ["", "$ /test/x", "/test/x\n", "$ /etc/x\n", "$ A=/bin/x\n"] {
             assert!(parse("x".into(), bad).is_err(), "{bad}");
         }
     }
@@ -127,8 +147,15 @@ mod tests {
             .collect();
         assert!(programs.len() > 10, "{programs:?}");
         for program in &programs {
-            assert!(tested.contains(format!("{FOLDER}{program}").as_str()), "{program}");
+            assert!(tested.contains(format!("/test/{program}").as_str()), "{program}");
         }
-        assert_eq!(tested.len(), programs.len());
+        let scripts = workspace::root().join("pv-guest-kernel/rootfs/test/scripts");
+        for script in std::fs::read_dir(scripts).expect("they are there") {
+            let name = script.expect("an entry").file_name().to_string_lossy().into_owned();
+            let is_tested =
+                cases.iter().any(|case| case.words[1..].iter().any(|word| word.ends_with(&name)));
+            // This one is what the others make their files with.
+            assert!(is_tested || name == "tree.sh", "{name}");
+        }
     }
 }

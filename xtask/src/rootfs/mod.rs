@@ -81,6 +81,11 @@ impl Rootfs {
     }
 }
 
+/// Puts what is in the archive for an architecture into a folder of the host's.
+pub fn lay_out(arch: Arch, may: MayInstall, folder: &Path) -> Result<()> {
+    tree(arch, may)?.lay_out(folder)
+}
+
 /// The archive for an architecture, built anew; its file.
 pub fn archive(arch: Arch, may: MayInstall) -> Result<PathBuf> {
     keep(arch, &tree(arch, may)?)
@@ -194,6 +199,25 @@ impl Tree {
             } else {
                 bail!("{} is neither a file nor a folder: take it away", path.display());
             }
+        }
+        Ok(())
+    }
+
+    fn lay_out(&self, folder: &Path) -> Result<()> {
+        for (name, entry) in &self.0 {
+            let path = folder.join(name);
+            let made = match entry {
+                Entry::Directory(_) => std::fs::create_dir(&path),
+                Entry::File(_, bytes) => std::fs::write(&path, bytes),
+                Entry::Link(target) => std::os::unix::fs::symlink(target, &path),
+            };
+            let changed = made.and_then(|()| match entry {
+                Entry::Link(_) => Ok(()),
+                other => {
+                    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(other.mode()))
+                }
+            });
+            changed.with_context(|| format!("cannot make {}", path.display()))?;
         }
         Ok(())
     }

@@ -3,17 +3,15 @@
 
 use super::count::{Count, counted, section};
 use crate::arch::Arch;
-use crate::build::read;
-use crate::images::Builder;
-use crate::machine::{self, Ending, Wants};
 use crate::packages::MayInstall;
 use crate::programs::{Case, cases};
-use crate::strip::strip;
+use crate::rootfs;
 use anyhow::{Context, Result, bail, ensure};
-use pv_wire::Item;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 /// Real time that a program may take.
@@ -37,13 +35,9 @@ pub fn all(may: MayInstall) -> Count {
     section(title, |section| {
         let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
         // Some become nobody, who is to enter it too.
-        open_to_all(folder.path())?;
-        for file in Builder::new(arch, false, may)?.programs()? {
-            let path = folder.path().join(file.file_name().unwrap_or_default());
-            std::fs::write(&path, strip(&read(&file)?))
-                .with_context(|| format!("cannot write {}", path.display()))?;
-            open_to_all(&path)?;
-        }
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(folder.path(), mode).context("cannot change the folder")?;
+        rootfs::lay_out(arch, may, folder.path())?;
         for case in cases()? {
             section.progress.at(&case.name);
             section.test(&case.name, run(&case, folder.path()));
@@ -52,28 +46,30 @@ pub fn all(may: MayInstall) -> Count {
     })
 }
 
-fn open_to_all(path: &Path) -> Result<()> {
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
-        .with_context(|| format!("cannot change {}", path.display()))
-}
-
-fn run(case: &Case, folder: &Path) -> Result<()> {
-    let words = case.words_in(folder);
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).current_dir(folder).stdin(Stdio::null());
-    command.env_clear().envs(case.environment.iter().map(|(key, value)| (key, value)));
-    let mut output = Vec::new();
-    let ending = machine::boot(&mut command, Some(LIMIT), |item| {
-        if let Item::Outside(bytes) = item {
-            output.extend(bytes);
-        }
-        Wants::More
-    })?;
+fn run(case: &Case, root: &Path) -> Result<()> {
+    let (mut reader, writer) = std::io::pipe().context("cannot make a pipe")?;
+    let mut command = case.command(root);
+    let errors = writer.try_clone().context("cannot make a pipe")?;
+    command.stdin(Stdio::null()).stdout(writer).stderr(errors);
+    let mut child = command.spawn().context("cannot run it")?;
+    // With the command go our own ends of the pipe: the output ends when the last process does.
+    drop(command);
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut output = Vec::new();
+        let read = reader.read_to_end(&mut output);
+        // Nobody waits for it when the time is up.
+        let _ = sender.send(read.map(|_| output));
+    });
+    let Ok(output) = receiver.recv_timeout(LIMIT) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        bail!("it did not end within {LIMIT:?}");
+    };
+    let output = output.context("cannot read what it prints")?;
+    let status = child.wait().context("cannot wait for it")?;
     let output = String::from_utf8_lossy(&output);
     case.compare(&output).with_context(|| format!("it printed\n{output}"))?;
-    match ending {
-        Ending::Exited(status) => ensure!(status.success(), "it ended badly: {status}"),
-        Ending::TimedOut | Ending::Lingered => bail!("it did not end within {LIMIT:?}"),
-    }
+    ensure!(status.success(), "it ended badly: {status}");
     Ok(())
 }
