@@ -34,6 +34,8 @@ pub mod random;
 pub mod registers;
 pub mod ticks;
 pub mod process;
+pub mod random;
+pub mod registers;
 mod run;
 pub mod settings;
 pub mod terminal;

@@ -6,7 +6,9 @@ use crate::pages::Pages;
 use crate::platform::Native;
 use crate::{crash, fatal, heap, say};
 use bare_machine::{BootInfo, arch, direct_map, memory};
+use kernel_core::kernel::{End, Kernel};
 use kernel_core::memory::{Frames, Kind};
+use kernel_core::settings::Settings;
 use kernel_core::{PAGE, Platform, machine_test};
 
 bare_machine::image!(start: start, stop: fatal::stop);
@@ -33,7 +35,7 @@ fn start(boot: &BootInfo) -> ! {
     let well = match Task::of(&boot.command_line) {
         Task::MachineTest => test_machine(&mut platform, &mut frames),
         Task::Crash(how) => !crash::crash(how),
-        Task::Kernel => true,
+        Task::Kernel => run_kernel(platform, frames, archive, &boot.command_line),
     };
     arch::power_off(well)
 }
@@ -53,6 +55,22 @@ impl Task<'_> {
             _ => word.strip_prefix("crash=").map(Task::Crash),
         });
         task.unwrap_or(Task::Kernel)
+    }
+}
+
+/// Runs programs until the first process ends; whether it ended well.
+fn run_kernel(platform: Native, frames: Frames, archive: &[u8], line: &str) -> bool {
+    let mut settings = Settings::new(Native::MACHINE);
+    settings.files.file_pages = frames.total() / 2;
+    match Kernel::new(platform, frames, archive, line.as_bytes(), settings) {
+        Ok(mut kernel) => {
+            let end = kernel.run();
+            matches!(end, End::Init(0) | End::PowerOff)
+        }
+        Err(error) => {
+            say!("{error}");
+            false
+        }
     }
 }
 

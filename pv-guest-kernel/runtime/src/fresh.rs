@@ -74,9 +74,10 @@ impl FreshTree {
             let (frame, protection) = memory.find(address).ok_or(PagingError::NotMapped)?;
             self.map(memory, address, frame, protection)?;
         }
-        for page in (0..memory.p2m.pages()).map(Pfn) {
-            let is_image = page >= memory.info.image_pfn && page < memory.info.stack_pfn;
-            let Some(frame) = memory.p2m.frame_of(page).filter(|_| !is_image) else { continue };
+        let image = memory.info.image_pfn.0;
+        let image = image..image + (end.0 - start.0).div_ceil(PAGE_SIZE);
+        for page in (0..memory.p2m.pages()).filter(|page| !image.contains(page)).map(Pfn) {
+            let Some(frame) = memory.p2m.frame_of(page) else { continue };
             self.map(memory, physmap::address(page), frame, Protection::WRITE)?;
         }
         Ok(())

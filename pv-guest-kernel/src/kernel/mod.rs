@@ -13,6 +13,7 @@ mod memory;
 mod misbehave;
 mod options;
 mod process;
+mod programs;
 mod refusals;
 mod share;
 mod surprise;
@@ -38,7 +39,7 @@ fn main(info: &'static StartInfo) -> Result<(), Surprise> {
         info.version.major,
         info.version.minor,
     );
-    let options = Options::parse(info.command_line())?;
+    let options = Options::parse(info.command_line(), info.module_bytes > 0)?;
     misbehave::before_traps(options.crash);
 
     let mut memory = Memory::take(info).map_err(|error| surprise!("{error}"))?;
@@ -70,6 +71,9 @@ fn main(info: &'static StartInfo) -> Result<(), Surprise> {
     match options.peer {
         Some(peer) => share::with_peer(info, &mut memory, peer)?,
         None => println!("    no partner (`peer=N`): no page is shared"),
+    }
+    if info.module_bytes > 0 {
+        programs::run(info, memory, info.command_line())?;
     }
     println!("[5] power off");
     defmt::info!("domain {=u16} powers off", info.domain.0);

@@ -48,7 +48,7 @@ const CRASHES: [(&str, Crash); 8] = [
 
 impl Options {
     /// Reads a command line.
-    pub fn parse(line: &str) -> Result<Options, Surprise> {
+    pub fn parse(line: &str, has_programs: bool) -> Result<Options, Surprise> {
         let mut options = Options::default();
         for word in line.split_ascii_whitespace() {
             match word.split_once('=') {
@@ -67,6 +67,8 @@ impl Options {
                     })?;
                     options.crash = Some(*crash);
                 }
+                // For the first process, as Linux has it.
+                _ if has_programs => {}
                 _ => {
                     return Err(surprise!(
                         "`{word}`: this kernel knows peer=N, crash=HOW and machine-test"

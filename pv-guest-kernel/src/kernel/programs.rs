@@ -1,0 +1,30 @@
+//! Step 6: programs that were built for Linux, out of the file system that the domain was given.
+#![allow(unsafe_code, reason = "the module is reached by address")]
+
+use super::surprise::{Surprise, surprise};
+use crate::paravirtual::{self, Paravirtual};
+use kernel_core::{
+    Platform,
+    kernel::{End, Kernel},
+    settings::Settings,
+};
+use pv_guest::{abi::start_info::StartInfo, memory::Memory, physmap, println};
+
+/// Runs the first process and all that come of it, until the first ends.
+pub fn run(info: &StartInfo, memory: Memory, line: &str) -> Result<(), Surprise> {
+    println!("[6] programs, from a file system of {} bytes", info.module_bytes);
+    let start = physmap::address(info.module_pfn).0 as *const u8;
+    // SAFETY: the hypervisor mapped the module there; its pages are nobody's else, as they lie
+    // before `free_pfn`.
+    let archive = unsafe { core::slice::from_raw_parts(start, info.module_bytes as usize) };
+    let (machine, frames) = paravirtual::boot(info, memory);
+    let mut settings = Settings::new(Paravirtual::MACHINE);
+    settings.files.file_pages = frames.total() / 2;
+    let kernel = Kernel::new(machine, frames, archive, line.as_bytes(), settings);
+    let mut kernel = kernel.map_err(|error| surprise!("{error}"))?;
+    match kernel.run() {
+        End::Init(0) | End::PowerOff => Ok(()),
+        End::Init(status) => Err(surprise!("the first process ended with status {status:#x}")),
+        End::Restart => Err(surprise!("a restart was asked for: there is none here")),
+    }
+}
