@@ -24,21 +24,19 @@ pub mod calls;
 mod console;
 mod files;
 pub mod fs;
-pub mod machine_test;
 pub mod kernel;
+pub mod machine_test;
 pub mod memory;
 #[cfg(any(test, feature = "model"))]
 pub mod model;
 mod platform;
-pub mod random;
-pub mod registers;
-pub mod ticks;
 pub mod process;
 pub mod random;
 pub mod registers;
 mod run;
 pub mod settings;
 pub mod terminal;
+pub mod ticks;
 
 pub use boot::BootError;
 pub use hypercall_abi::{Pfn, VirtAddr};
