@@ -188,6 +188,41 @@ fn handlers_go_and_what_is_ignored_and_open_stays() {
     );
 }
 
+#[test]
+fn what_the_file_has_behind_a_segment_is_not_the_programs() {
+    passes(
+        |a| {
+            execute(a, "/file");
+            a.exit(100);
+        },
+        |machine| {
+            let mut file = victim(machine);
+            file.resize(file.len() + 4096, 0xff);
+            vec![("file", file)]
+        },
+    );
+}
+
+#[test]
+fn a_programs_file_goes_with_its_name_when_nobody_runs_it() {
+    let mut a = program::<false>();
+    let path = a.string("/next");
+    a.fork().jump_if_zero(CALL as u8, "child");
+    a.call(Call::Wait4, &[2.into(), 0.into(), 0.into(), 0.into()]).answers(2);
+    a.call(Call::Unlinkat, &[(-100_i64 as u64).into(), path.into(), 0.into()]).answers(0);
+    a.exit(0).label("child");
+    execute(&mut a, "/next");
+    a.exit(100);
+    let mut next = program::<false>();
+    next.call(Call::Getpid, &[]).exit(0);
+    let mut kernel = kernel::<false>(&[("init", a.elf()), ("next", next.elf())]);
+    let (inodes, pages) = (kernel.fs.usage().inodes, kernel.fs.usage().file_pages);
+    assert_eq!(run(&mut kernel), End::Init(0));
+    assert_eq!(kernel.fs.usage().inodes, inodes - 1);
+    assert!(kernel.fs.usage().file_pages < pages);
+    finish(kernel);
+}
+
 /// A child executes this file; the first process goes on whatever it is.
 fn execute_file<const RISCV: bool>(file: &[u8]) {
     thread_local! {
@@ -220,7 +255,7 @@ fn execute_file<const RISCV: bool>(file: &[u8]) {
 fn victim(machine: Machine) -> Vec<u8> {
     let mut a = Assembler::new(machine);
     let word = a.words(&[7]);
-    a.zeros(4096).holds(word, 7).holds(ZEROS, 0);
+    a.zeros(4096).holds(word, 7).holds(word + 8, 0).holds(ZEROS, 0);
     a.set(8, ZEROS).put(Instruction::Store(8, 8, 0)).exit(0);
     a.elf()
 }

@@ -76,6 +76,32 @@ fn a_signal_waits_while_its_handler_runs_unless_that_defers_nothing() {
 }
 
 #[test]
+fn a_handler_blocks_what_it_was_installed_with() {
+    passes(
+        |a| {
+            let (count, seen) = (a.words(&[0]), a.words(&[99]));
+            let action = a.words(&[0; 4]);
+            a.handle(12, "count", 0).answers(0).handle(USR1, "handler", 0).answers(0);
+            // The same again, with the other signal in its mask.
+            a.call(Call::RtSigaction, &[USR1.into(), 0.into(), action.into(), 8.into()]);
+            a.answers(0).set(8, action).set(7, 1 << 11);
+            a.put(Instruction::Store(7, 8, if cfg_riscv(a) { 16 } else { 24 }));
+            a.call(Call::RtSigaction, &[USR1.into(), action.into(), 0.into(), 8.into()]);
+            a.answers(0);
+            kill_self(a, USR1);
+            a.holds(seen, 0).holds(count, 1).exit(0);
+            a.label("handler").set(KEEP, r(LINK as u8));
+            kill_self(a, 12);
+            a.set(8, count).put(Instruction::Load(7, 8, 0));
+            a.set(8, seen).put(Instruction::Store(7, 8, 0)).put(Instruction::JumpTo(KEEP));
+            counting(a, "count", count);
+            a.restorer();
+        },
+        alone,
+    );
+}
+
+#[test]
 fn a_handler_of_a_fault_learns_the_address_and_can_skip_the_instruction() {
     passes(
         |a| {
