@@ -160,3 +160,26 @@ fn who_writes_to_a_pipe_that_nobody_reads_ends() {
         alone,
     );
 }
+
+#[test]
+fn to_go_on_takes_back_a_stop_that_waits_and_the_other_way_round() {
+    passes(
+        |a| {
+            // SIGCONT and SIGTSTP, as bits.
+            let (go_on, stop) = (1 << 17, 1 << 19);
+            let (set, now) = (a.words(&[go_on | stop]), a.words(&[0]));
+            let pending = |a: &mut Assembler, bits: u64| {
+                a.call(Call::RtSigpending, &[now.into(), 8.into()]).answers(0).holds(now, bits);
+            };
+            a.call(Call::RtSigprocmask, &[0.into(), set.into(), 0.into(), 8.into()]).answers(0);
+            kill_self(a, 20);
+            pending(a, stop);
+            kill_self(a, 18);
+            pending(a, go_on);
+            kill_self(a, 20);
+            pending(a, stop);
+            a.exit(0);
+        },
+        alone,
+    );
+}
