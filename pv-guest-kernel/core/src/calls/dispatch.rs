@@ -138,6 +138,7 @@ fn handler<P: Platform>(call: Call) -> Option<Handler<P>> {
         Call::Gettimeofday => time::gettimeofday,
         Call::Time => time::time,
         Call::Adjtimex => time::adjtimex,
+        Call::ClockAdjtime => time::clock_adjtime,
         Call::Settimeofday | Call::ClockSettime => time::set_time,
         Call::Uname => system::uname,
         Call::Sethostname => system::sethostname,

@@ -145,6 +145,18 @@ fn sleep<P: Platform>(kernel: &mut Kernel<P>, who: Pid, until: u64, left: u64) -
     Err(Stop::Wait(Waiting { until, once: true, ..Waiting::default() }))
 }
 
+/// `clock_adjtime`, of the clock that `adjtimex` is for.
+pub(super) fn clock_adjtime<P: Platform>(
+    kernel: &mut Kernel<P>,
+    who: Pid,
+    [clock, address, ..]: [u64; 6],
+) -> Answer {
+    if clock & 0xffff_ffff != REALTIME {
+        return Err(Errno::EOPNOTSUPP.into());
+    }
+    adjtimex(kernel, who, [address, 0, 0, 0, 0, 0])
+}
+
 /// `adjtimex`: the clock is not disciplined, and nobody may do it.
 pub(super) fn adjtimex<P: Platform>(
     kernel: &mut Kernel<P>,

@@ -5,7 +5,7 @@ use alloc::{format, vec::Vec};
 
 impl FileSystem {
     /// The path of a node that has a name, for `getcwd` and `/proc`. It may be longer than
-    /// [`PATH_MAX`].
+    /// [`PATH_MAX`](super::PATH_MAX).
     ///
     /// # Errors
     /// `ENOENT` if it has none any more.

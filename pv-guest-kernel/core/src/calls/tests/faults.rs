@@ -135,6 +135,7 @@ fn a_bad_address_is_an_error_and_changes_nothing() {
         (Call::Nanosleep, vec![at, more], vec![(0, In)]),
         (Call::ClockNanosleep, vec![0, 0, at, more], vec![(2, In)]),
         (Call::Adjtimex, vec![at], vec![(0, Out)]),
+        (Call::ClockAdjtime, vec![0, at], vec![(1, Out)]),
         (Call::Uname, vec![at], vec![(0, Out)]),
         (Call::Sethostname, vec![at, 9], vec![(0, In)]),
         (Call::Setdomainname, vec![at, 9], vec![(0, In)]),

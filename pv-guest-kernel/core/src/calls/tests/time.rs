@@ -38,6 +38,8 @@ fn clocks_tell_the_time() {
         (u32_at(&bytes, 40), u64_at(&bytes, 72), u64_at(&bytes, 88)),
         (64, 1_000_000_005, 10_000)
     );
+    assert_eq!(world.ok(Call::ClockAdjtime, &[0, timex]), 5);
+    assert_eq!(world.errno(Call::ClockAdjtime, &[1, timex]), Errno::EOPNOTSUPP);
     world.store(timex, &[1]);
     assert_eq!(world.errno(Call::Adjtimex, &[timex]), Errno::EPERM);
     world.finish();
