@@ -20,7 +20,7 @@ fn start(boot: &BootInfo) -> ! {
     // SAFETY: the layout has set the range aside for the heap.
     unsafe { heap::init(&layout.heap) };
     let mut platform = Native::new(Pages::new(boot), arch::init_timer());
-    let mut frames = platform.pages().frames(&layout);
+    let frames = platform.pages().frames(&layout);
     let archive = boot.module.as_ref().map_or(&[][..], |module| {
         // SAFETY: it lies in memory of its own, which the layout keeps reserved: nobody writes it.
         unsafe { direct_map::bytes(module) }
@@ -33,7 +33,7 @@ fn start(boot: &BootInfo) -> ! {
         archive.len()
     );
     let well = match Task::of(&boot.command_line) {
-        Task::MachineTest => test_machine(&mut platform, &mut frames),
+        Task::MachineTest => test_machine(&mut platform, frames),
         Task::Crash(how) => !crash::crash(how),
         Task::Kernel => run_kernel(platform, frames, archive, &boot.command_line),
     };
@@ -74,12 +74,20 @@ fn run_kernel(platform: Native, frames: Frames, archive: &[u8], line: &str) -> b
     }
 }
 
+/// Things that processes do at random in the machine test.
+const STEPS: u64 = 5000;
+
 /// Tests what the kernel expects of the machine; whether all of it is so.
-fn test_machine(platform: &mut Native, frames: &mut Frames) -> bool {
+fn test_machine(platform: &mut Native, mut frames: Frames) -> bool {
     let programs = machine_test::Programs::of(Native::MACHINE);
     let report = &mut |_: &mut Native, name| say!("machine test: {name}");
-    match machine_test::run(platform, frames, &programs, report) {
-        Ok(count) => {
+    let count = machine_test::run(platform, &mut frames, &programs, report);
+    let soaked = count.and_then(|count| {
+        machine_test::soak(platform, frames, &programs, STEPS).map(|soaked| (count, soaked))
+    });
+    match soaked {
+        Ok((count, soaked)) => {
+            say!("machine test: {soaked:?}");
             say!("machine test: {count} passed");
             true
         }
