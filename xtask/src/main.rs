@@ -42,6 +42,7 @@ mod summary;
 mod table;
 mod test;
 mod toolchain;
+mod windows;
 mod workspace;
 
 use clap::{Parser, Subcommand};

@@ -2,15 +2,18 @@
 
 use crate::arch::Arch;
 use crate::images::Builder;
-use crate::machine::{self, Ending, Wants};
+use crate::logs::{Level, Logs};
+use crate::machine::{self, Ending, Event, Input, Wants};
 use crate::packages::MayInstall;
+use crate::screen::{Look, Screen};
+use crate::windows::{self, Line};
 use crate::{process, qemu};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use pv_wire::Item;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// The native kernel's package.
@@ -59,7 +62,22 @@ impl Native<'_> {
     ///
     /// # Errors
     /// What could not be had, or how the run ended if it did not end well.
-    pub fn run(&self, input: Stdio, mut show: impl FnMut(&[u8])) -> Result<()> {
+    pub fn run(&self, mut show: impl FnMut(&[u8])) -> Result<()> {
+        let mut command = self.command(false)?;
+        command.stdin(Stdio::null());
+        let ending = machine::boot(&mut command, self.limit, Input::None, |event| {
+            match event {
+                Event::Said(Item::Outside(bytes)) => show(&bytes),
+                Event::Said(Item::Message(message)) => show(&message.bytes),
+                Event::Typed(_) => {}
+            }
+            Wants::More
+        })?;
+        self.verdict(&command, ending)
+    }
+
+    /// The command that boots it.
+    fn command(&self, is_watched: bool) -> Result<Command> {
         if let Some(module) = &self.options.module
             && !module.is_file()
         {
@@ -73,19 +91,17 @@ impl Native<'_> {
             command_line: &self.options.cmdline,
             memory: self.memory.unwrap_or(MEMORY),
             debugger: None,
+            is_watched,
         };
-        let mut command = qemu::command(&qemu, self.arch, &boot);
-        command.stdin(input);
-        let ending = machine::boot(&mut command, self.limit, |item| {
-            match item {
-                Item::Outside(bytes) => show(&bytes),
-                Item::Message(message) => show(&message.bytes),
-            }
-            Wants::More
-        })?;
-        let line = process::show(&command);
+        Ok(qemu::command(&qemu, self.arch, &boot))
+    }
+
+    /// Whether a run was a good one.
+    fn verdict(&self, command: &Command, ending: Ending) -> Result<()> {
+        let line = process::show(command);
         match ending {
             Ending::Exited(status) if ended_well(self.arch, status.code()) => Ok(()),
+            Ending::Left => Ok(()),
             Ending::Exited(status) => bail!("the kernel ended badly ({status}): `{line}`"),
             Ending::TimedOut | Ending::Lingered => {
                 bail!("the kernel did not end in time, --timeout gives it more: `{line}`")
@@ -94,15 +110,25 @@ impl Native<'_> {
     }
 
     /// As [`run`](Self::run), on this terminal.
-    pub fn run_here(&self, input: Stdio) -> Result<()> {
+    pub fn run_here(&self) -> Result<()> {
         let mut output = std::io::stdout();
         let mut written = Ok(());
-        self.run(input, |bytes| {
+        self.run(|bytes| {
             if written.is_ok() {
                 written = output.write_all(bytes).and_then(|()| output.flush());
             }
         })?;
         written.context("cannot write to the output")
+    }
+
+    /// Builds and boots it for somebody who types, until it ends or is left.
+    pub fn run_in_a_window(&self) -> Result<()> {
+        let mut command = self.command(true)?;
+        let look = Look { level: Level::Info, plain: false, on_error_output: false };
+        let names = ["native".to_owned()];
+        let screen = |out, look| Screen::to(out, true, look, &names, Logs::default());
+        let (_, ending) = windows::session(&mut command, Line::Plain, &names, look, screen)?;
+        self.verdict(&command, ending)
     }
 }
 

@@ -80,12 +80,15 @@ pub struct Boot<'a> {
     pub memory: u64,
     /// A socket for the debugger: the machine then waits for it.
     pub debugger: Option<&'a Path>,
+    /// Whether somebody sits before it: while it idles, its time goes as theirs does.
+    pub is_watched: bool,
 }
 
 /// The command that boots a machine. Its serial line is the command's input and output.
 ///
 /// One guest instruction takes one nanosecond of the machine's time, so that every run
-/// is the same as the last and time counts instructions.
+/// is the same as the last and time counts instructions; no time passes while nothing runs,
+/// unless it is watched.
 pub fn command(qemu: &Path, arch: Arch, boot: &Boot<'_>) -> Command {
     let mut command = Command::new(qemu);
     match arch {
@@ -98,7 +101,8 @@ pub fn command(qemu: &Path, arch: Arch, boot: &Boot<'_>) -> Command {
         }
     }
     command.args(["-m", &format!("{}M", boot.memory.div_ceil(1 << 20))]);
-    command.args(["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]);
+    command.args(["-accel", "tcg,thread=single", "-icount"]);
+    command.arg(if boot.is_watched { "shift=0,sleep=on" } else { "shift=0,sleep=off" });
     command.args(["-rtc", "base=2026-01-01T00:00:00,clock=vm"]);
     command.args(["-nodefaults", "-no-reboot", "-display", "none", "-monitor", "none"]);
     command.args(["-chardev", "stdio,id=serial,signal=on", "-serial", "chardev:serial"]);

@@ -5,12 +5,14 @@ use crate::domains::{DEBUG_MEMORY, Plan, Planned, Prepared, Request, Source};
 use crate::guest_option::GuestOption;
 use crate::images::{Builder, HYPERVISOR};
 use crate::logs::{Level, Logs};
-use crate::machine::{self, Ending, Wants};
+use crate::machine::{self, Ending, Event, Input, Wants};
+use crate::modules::Module;
 use crate::packages::MayInstall;
 use crate::screen::{Look, Screen};
-use crate::{manifest_file, native, process, qemu, size, summary, workspace};
+use crate::windows::{self, Line};
+use crate::{manifest_file, native, process, qemu, rootfs, size, summary, workspace};
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use pv_wire::{DomainReport, Item, RunReport};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -63,6 +65,14 @@ pub struct Run {
     /// Write the run's report as JSON to the output, everything else to the error output.
     #[arg(long)]
     json: bool,
+    /// A window for each guest, to see it and to type to it; `auto`: on a terminal, when a guest
+    /// has programs.
+    #[arg(long, value_name = "WHEN", default_value = "auto", num_args = 0..=1,
+        default_missing_value = "always")]
+    windows: When,
+    /// Our guest kernels without programs, even on a terminal.
+    #[arg(long)]
+    no_programs: bool,
     /// Keep the bundle, and print the command line that boots it.
     #[arg(long)]
     keep: bool,
@@ -74,13 +84,33 @@ pub struct Run {
     timeout: u64,
 }
 
+/// When something is done that has a usual condition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
 impl Run {
+    /// Whether somebody sits before a terminal that is for the guests alone.
+    fn is_watched(&self) -> bool {
+        let elsewhere = self.plain || self.json || self.gdb;
+        let on_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+        self.windows == When::Always || self.windows == When::Auto && on_terminal && !elsewhere
+    }
+
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         if self.native.native {
             return self.native();
         }
+        if self.windows == When::Always && (self.plain || self.json || self.gdb) {
+            bail!("--windows takes the terminal: it goes without --plain, --json and --gdb");
+        }
         let mut plan = self.plan()?;
+        let has_programs = plan.domains.iter().any(|domain| domain.module.is_some());
+        let in_windows = self.windows == When::Always || self.is_watched() && has_programs;
         plan.options.log = self.log.option();
         plan.options.trace = self.trace;
         plan.options.audit_period = self.audit.unwrap_or(plan.options.audit_period);
@@ -93,8 +123,12 @@ impl Run {
         let typed = std::io::stdin().is_terminal();
         let focus = self.focus.unwrap_or(u16::from(typed));
         let words = format!("focus={focus}");
-        let mut boot =
-            qemu::Boot { command_line: &words, debugger: socket.as_deref(), ..run.boot(&plan) };
+        let mut boot = qemu::Boot {
+            command_line: &words,
+            debugger: socket.as_deref(),
+            is_watched: in_windows,
+            ..run.boot(&plan)
+        };
         let bundle = kept.join("bundle.pvb");
         if self.keep {
             std::fs::copy(&run.bundle, &bundle)
@@ -115,11 +149,19 @@ impl Run {
         let look = Look { level: self.log, plain: self.plain, on_error_output: self.json };
         let names: Vec<String> = plan.domains.iter().map(|domain| domain.name.clone()).collect();
         let logs = Logs::new(&run.hypervisor, &run.prepared.files);
-        let mut screen = Screen::new(look, &names, logs);
-        command.stdin(if typed { Stdio::inherit() } else { Stdio::null() });
         let limit = (self.timeout != 0 && !self.gdb).then(|| Duration::from_secs(self.timeout));
-        let (report, ending) = watch(&mut command, limit, |item| screen.show(item), |_| false)?;
-        screen.finish();
+        let mut firmware = String::new();
+        let (report, ending) = if in_windows {
+            let screen = |out, look| Screen::to(out, true, look, &names, logs);
+            windows::session(&mut command, Line::Framed, &names, look, screen)?
+        } else {
+            let mut screen = Screen::new(look, &names, logs);
+            command.stdin(if typed { Stdio::inherit() } else { Stdio::null() });
+            let watched = watch(&mut command, limit, |item| screen.show(item), |_| false)?;
+            screen.finish();
+            firmware = screen.firmware();
+            watched
+        };
         let verdict = summary::verdict(&report, plan.domains.len(), ending);
         if self.json {
             println!("{:#}", summary::json(&report, self.arch.name(), &verdict));
@@ -127,8 +169,8 @@ impl Run {
             print!("\n{}", summary::tables(&report));
         }
         if let Err(reason) = verdict {
-            if report.domains.is_empty() && !screen.firmware().is_empty() {
-                eprintln!("the last text outside messages was:\n{}", screen.firmware());
+            if report.domains.is_empty() && !firmware.is_empty() {
+                eprintln!("the last text outside messages was:\n{firmware}");
             }
             bail!("{reason}");
         }
@@ -136,17 +178,21 @@ impl Run {
     }
 
     /// The kernel without a hypervisor.
-    fn native(&self) -> Result<()> {
+    fn native(mut self) -> Result<()> {
+        let may = MayInstall(!self.no_install);
+        let is_watched = self.is_watched();
+        if is_watched && !self.no_programs && self.native.module.is_none() {
+            self.native.module = Some(rootfs::archive(self.arch, may)?);
+        }
         let native = native::Native {
             arch: self.arch,
             debug: self.debug,
-            may: MayInstall(!self.no_install),
+            may,
             memory: self.memory,
             options: &self.native,
             limit: (self.timeout != 0).then(|| Duration::from_secs(self.timeout)),
         };
-        let typed = std::io::stdin().is_terminal();
-        native.run_here(if typed { Stdio::inherit() } else { Stdio::null() })
+        if is_watched { native.run_in_a_window() } else { native.run_here() }
     }
 
     /// The domains that are asked for.
@@ -157,7 +203,9 @@ impl Run {
         }
         let built_in = self.guests.unwrap_or(if self.guest.is_empty() { 2 } else { 0 });
         let mut requests: Vec<Request> = self.guest.iter().cloned().map(Request::from).collect();
-        requests.splice(0..0, vec![Request::of(Source::BuiltIn); built_in]);
+        let mut own = Request::of(Source::BuiltIn);
+        own.module = (self.is_watched() && !self.no_programs).then_some(Module::RootFileSystem);
+        requests.splice(0..0, vec![own; built_in]);
         if requests.is_empty() {
             bail!("no guest: ask for at least one with --guests N or --guest PATH");
         }
@@ -216,6 +264,7 @@ impl Ready {
             command_line: "",
             memory: plan.memory,
             debugger: None,
+            is_watched: false,
         }
     }
 }
@@ -229,7 +278,8 @@ pub fn watch(
     enough: impl Fn(&[DomainReport]) -> bool,
 ) -> Result<(RunReport, Ending)> {
     let mut report = RunReport::default();
-    let ending = machine::boot(command, limit, |item| {
+    let ending = machine::boot(command, limit, Input::None, |event| {
+        let Event::Said(item) = event else { return Wants::More };
         show(&item);
         let over = summary::collect(&mut report, &item) || enough(&report.domains);
         if over { Wants::NoMore } else { Wants::More }

@@ -51,7 +51,14 @@ impl Screen {
         Screen::to(out, colour, look, names, logs)
     }
 
-    fn to(out: Box<dyn Write>, colour: bool, look: Look, names: &[String], logs: Logs) -> Screen {
+    /// A screen that writes there.
+    pub fn to(
+        out: Box<dyn Write>,
+        colour: bool,
+        look: Look,
+        names: &[String],
+        logs: Logs,
+    ) -> Screen {
         let mut labels = BTreeMap::from([(0, "hypervisor".to_owned())]);
         labels.extend((1..).zip(names).map(|(id, name)| (id, format!("{id} {name}"))));
         let width = labels.values().map(|label| console::measure_text_width(label)).max();

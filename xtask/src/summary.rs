@@ -32,8 +32,12 @@ pub fn verdict(report: &RunReport, domains: usize, ending: Ending) -> Result<(),
     if !failed.is_empty() {
         return Err(failed.join("; "));
     }
+    if ending == Ending::Left {
+        return Ok(());
+    }
     let Some(totals) = report.totals else {
         let ended = match ending {
+            Ending::Left => "it was left".to_owned(),
             Ending::TimedOut => "the time was up (--timeout) before the run was over".to_owned(),
             Ending::Lingered => "the machine did not switch itself off".to_owned(),
             Ending::Exited(status) => {

@@ -177,6 +177,7 @@ fn refused(machine: &Machine, case: &Case, folder: &Path) -> Result<()> {
         command_line: "focus=0",
         memory: MACHINE_MEMORY,
         debugger: None,
+        is_watched: false,
     };
     let mut command = qemu::command(&machine.qemu, machine.arch, &boot);
     command.stdin(Stdio::null());

@@ -66,6 +66,7 @@ fn run(linker: &Path, arch: Arch, may: MayInstall, progress: &Progress) -> Resul
         command_line: "focus=0",
         memory: MEMORY,
         debugger: None,
+        is_watched: false,
     };
     progress.at("booting");
     let mut command = qemu::command(&qemu, arch, &boot);

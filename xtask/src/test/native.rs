@@ -7,7 +7,6 @@ use crate::native::{Native, Options};
 use crate::packages::MayInstall;
 use crate::progress::Progress;
 use anyhow::{Context, Result, bail, ensure};
-use std::process::Stdio;
 use std::time::Duration;
 
 /// Real time that a run may take.
@@ -83,6 +82,6 @@ fn run(
     let native = Native { arch, debug: false, may, memory, options: &options, limit: Some(LIMIT) };
     let mut said = Vec::new();
     progress.at("booting");
-    let ended = native.run(Stdio::null(), |bytes| said.extend_from_slice(bytes));
+    let ended = native.run(|bytes| said.extend_from_slice(bytes));
     (String::from_utf8_lossy(&said).replace('\r', ""), ended)
 }
