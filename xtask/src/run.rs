@@ -111,6 +111,11 @@ impl Run {
         let mut plan = self.plan()?;
         let has_programs = plan.domains.iter().any(|domain| domain.module.is_some());
         let in_windows = self.windows == When::Always || self.is_watched() && has_programs;
+        for domain in plan.domains.iter_mut().filter(|_| in_windows) {
+            if domain.module.is_some() {
+                domain.command_line = format!("{} {}", domain.command_line, windows::size_words());
+            }
+        }
         plan.options.log = self.log.option();
         plan.options.trace = self.trace;
         plan.options.audit_period = self.audit.unwrap_or(plan.options.audit_period);
@@ -165,7 +170,7 @@ impl Run {
         let verdict = summary::verdict(&report, plan.domains.len(), ending);
         if self.json {
             println!("{:#}", summary::json(&report, self.arch.name(), &verdict));
-        } else if !self.plain {
+        } else if !self.plain && ending != Ending::Left {
             print!("\n{}", summary::tables(&report));
         }
         if let Err(reason) = verdict {
@@ -183,6 +188,7 @@ impl Run {
         let is_watched = self.is_watched();
         if is_watched && !self.no_programs && self.native.module.is_none() {
             self.native.module = Some(rootfs::archive(self.arch, may)?);
+            self.native.cmdline = format!("{} {}", self.native.cmdline, windows::size_words());
         }
         let native = native::Native {
             arch: self.arch,

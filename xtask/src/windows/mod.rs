@@ -10,7 +10,7 @@ mod raw;
 mod session;
 
 use raw::Raw;
-pub use session::session;
+pub use session::{session, size_words};
 
 use crate::screen::{Look, Screen};
 use keys::{Action, Keys};
@@ -86,6 +86,11 @@ pub enum Typed {
     Leave,
 }
 
+/// Rows of a window on a terminal with that many: the last is the line that says which it is.
+const fn rows_of_a_window(rows: u16) -> u16 {
+    if rows > 1 { rows - 1 } else { 1 }
+}
+
 impl Windows {
     /// Windows for guests of those names, on a terminal of so many rows and columns. `screen`
     /// makes the text of the first window.
@@ -102,8 +107,7 @@ impl Windows {
         let labels = std::iter::once("hypervisor").chain(names.iter().map(String::as_str));
         let windows = labels.map(|label| Window {
             label: label.to_owned(),
-            // The last row is the line below.
-            terminal: vt100::Parser::new(rows.saturating_sub(1).max(1), columns, SCROLLBACK),
+            terminal: vt100::Parser::new(rows_of_a_window(rows), columns, SCROLLBACK),
             unseen: 0,
             ended: false,
         });

@@ -9,6 +9,13 @@ use pv_wire::RunReport;
 use std::io::Write;
 use std::process::Command;
 
+/// Words for the command lines of guests that say how large their windows are: the shell of our
+/// file system tells its terminal.
+pub fn size_words() -> String {
+    let (rows, columns) = Raw::size();
+    format!("ROWS={} COLUMNS={columns}", super::rows_of_a_window(rows))
+}
+
 /// Boots a machine whose guests are seen in windows, until it ends or is left; its report, as far
 /// as it came. The terminal is as it was then.
 pub fn session(
