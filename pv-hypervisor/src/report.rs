@@ -1,11 +1,14 @@
-//! The run report: one record for each domain that is gone, the totals at the end.
+//! The run report: one record for each domain that is gone, the census of page tables when it is
+//! asked for, the totals at the end.
 
+use crate::arch::Platform;
 use crate::console;
+use crate::machine::Hardware;
 use hypercall_abi::Error;
-use pv_core::DomainSummary;
+use pv_core::{DomainSummary, State};
 use pv_wire::{
-    Counts, DomainReport, EndText, Kind, MAX_PAYLOAD, Name, ReportRecord, RunTotals, Source,
-    Stretch, record,
+    Census, Counts, DomainReport, EndText, Kind, MAX_PAYLOAD, Name, ReportRecord, RunTotals,
+    Source, Stretch, record,
 };
 
 /// Reports a domain that is gone.
@@ -36,6 +39,21 @@ pub fn domain(summary: &DomainSummary) {
 /// Reports for how long the hypervisor kept the processor.
 pub fn stretch(stretch: Stretch) {
     send(&ReportRecord::Stretch(stretch));
+}
+
+/// Reports the page tables of each domain that runs.
+pub fn census(state: &State<Platform>, machine: &Hardware) {
+    for census in state.census(machine) {
+        let name = state.domain_of(census.domain).map_or("", |domain| &domain.name);
+        send(&ReportRecord::Census(Census {
+            id: census.domain.0,
+            name: Name::try_from(name).unwrap_or_default(),
+            kernel_roots: census.kernel_roots,
+            process_roots: census.process_roots,
+            empty_roots: census.empty_roots,
+            tables: census.tables.into_iter().collect(),
+        }));
+    }
 }
 
 /// Reports the end of the run.

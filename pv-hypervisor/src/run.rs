@@ -273,6 +273,7 @@ impl Hypervisor {
                     self.state.console_input(&mut self.machine, self.focus, byte);
                 }
                 Some(Input::Select(Source(domain))) => self.focus = DomainId(domain),
+                Some(Input::Census) => report::census(&self.state, &self.machine),
                 None => {}
             }
         }

@@ -8,6 +8,7 @@ mod bench;
 mod build;
 mod busybox;
 mod c_guest;
+mod census;
 mod check;
 mod conformance;
 mod debian;

@@ -1,6 +1,7 @@
 //! `cargo xtask run`: boots a hypervisor with its guests and watches them to the end.
 
 use crate::arch::Arch;
+use crate::census::Counted;
 use crate::domains::{DEBUG_MEMORY, Plan, Planned, Prepared, Request, Source};
 use crate::guest_option::GuestOption;
 use crate::images::{Builder, HYPERVISOR};
@@ -38,6 +39,11 @@ pub struct Run {
     guests: Option<usize>,
     #[command(flatten)]
     native: native::Options,
+    /// Four guests with ten processes each, and their page tables, counted by the hypervisor.
+    #[arg(long, conflicts_with_all = [
+        "native", "guest", "manifest", "guests", "memory", "debug", "gdb", "focus", "trace", "plain", "keep",
+    ])]
+    census: bool,
     /// Memory of the machine (512M; 128M with --debug, whose audit walks all of it).
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     memory: Option<u64>,
@@ -104,6 +110,9 @@ impl Run {
     pub fn run(self) -> Result<()> {
         if self.native.native {
             return self.native();
+        }
+        if self.census {
+            return self.census();
         }
         if self.windows == When::Always && (self.plain || self.json || self.gdb) {
             bail!("--windows takes the terminal: it goes without --plain, --json and --gdb");
@@ -199,6 +208,19 @@ impl Run {
             limit: (self.timeout != 0).then(|| Duration::from_secs(self.timeout)),
         };
         if is_watched { native.run_in_a_window() } else { native.run_here() }
+    }
+
+    /// The page tables of a machine full of processes.
+    fn census(&self) -> Result<()> {
+        let limit = (self.timeout != 0).then(|| Duration::from_secs(self.timeout));
+        let may = MayInstall(!self.no_install);
+        let census = Counted { arch: self.arch, may, limit }.run()?;
+        if self.json {
+            println!("{:#}", census.json());
+        } else {
+            print!("{}", census.text());
+        }
+        census.check()
     }
 
     /// The domains that are asked for.

@@ -17,7 +17,7 @@
 //! [`frame`]: the state of each machine frame. [`format`]: page-table entries as data. `pt`:
 //! validation of page tables. [`grant`], [`event`], [`vcpu`], [`sched`], [`domain`]: what
 //! they say. `calls`: one file a hypercall. `loader`: building a domain. `teardown`: taking
-//! it apart.
+//! it apart. [`census`]: page tables counted, for the operator.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -33,6 +33,7 @@ pub mod audit;
 mod budget;
 mod call;
 mod calls;
+pub mod census;
 pub mod domain;
 pub mod event;
 pub mod format;

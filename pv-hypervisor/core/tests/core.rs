@@ -25,6 +25,7 @@ mod common;
 
 mod accesses;
 mod authority;
+mod census;
 mod flush;
 mod limits;
 mod processor;

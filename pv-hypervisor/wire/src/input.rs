@@ -4,6 +4,7 @@
 //! b              a byte that is not 0: typed for the selected domain
 //! 0x00 lo hi     selects the domain of that identity, low byte first
 //! 0x00 0x00 0x00 types a zero byte, as no domain has the identity 0
+//! 0x00 0xff 0xff asks for the census of page tables, as no domain has that identity either
 //! ```
 //!
 //! So a plain terminal can be used as it is, for one domain. Nothing is lost when a selection is
@@ -18,7 +19,12 @@ pub enum Input {
     Typed(u8),
     /// From here on bytes are for this domain.
     Select(Source),
+    /// The hypervisor is to report its census of page tables.
+    Census,
 }
+
+/// What stands in the place of a domain to ask for the census.
+const CENSUS: u16 = u16::MAX;
 
 /// Takes an input line apart, byte by byte.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -51,8 +57,11 @@ impl InputDecoder {
             (State::Begun, low) => (State::Low(low), None),
             (State::Low(0), 0) => (State::Plain, Some(Input::Typed(0))),
             (State::Low(low), high) => {
-                let source = Source(u16::from_le_bytes([low, high]));
-                (State::Plain, Some(Input::Select(source)))
+                let input = match u16::from_le_bytes([low, high]) {
+                    CENSUS => Input::Census,
+                    domain => Input::Select(Source(domain)),
+                };
+                (State::Plain, Some(input))
             }
         };
         self.state = state;
@@ -64,6 +73,11 @@ impl InputDecoder {
 pub const fn select(domain: Source) -> [u8; 3] {
     let [low, high] = domain.0.to_le_bytes();
     [0, low, high]
+}
+
+/// The bytes that ask for the census of page tables.
+pub const fn census() -> [u8; 3] {
+    select(Source(CENSUS))
 }
 
 /// The bytes that type a byte.
@@ -90,11 +104,13 @@ mod tests {
         line.extend(select(Source(2)));
         line.extend((0..=255).flat_map(typed));
         line.extend(select(Source(0x0201)));
+        line.extend(census());
         line.push(b'\r');
         let mut expected = std::vec![Input::Typed(b'l'), Input::Typed(b's')];
         expected.push(Input::Select(Source(2)));
         expected.extend((0..=255).map(Input::Typed));
         expected.push(Input::Select(Source(0x0201)));
+        expected.push(Input::Census);
         expected.push(Input::Typed(b'\r'));
         assert_eq!(decode(&line), expected);
     }
@@ -104,7 +120,11 @@ mod tests {
         for high in 0..=255 {
             for low in 0..=255 {
                 let select = Input::Select(Source(u16::from_le_bytes([low, high])));
-                let one = if (low, high) == (0, 0) { Input::Typed(0) } else { select };
+                let one = match (low, high) {
+                    (0, 0) => Input::Typed(0),
+                    (0xff, 0xff) => Input::Census,
+                    _ => select,
+                };
                 assert_eq!(decode(&[0, low, high, 7]), [one, Input::Typed(7)]);
             }
         }

@@ -1,5 +1,5 @@
-//! What the hypervisor reports of a run: one record for each domain when it is gone, and
-//! the totals at the end. The last record is the run's good end: without it a run failed.
+//! What the hypervisor reports of a run: one record for each domain when it is gone, its page
+//! tables when the operator asks, and the totals at the end. The last record is the run's good end: without it a run failed.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +20,27 @@ pub enum ReportRecord {
     Domain(DomainReport),
     /// For how long the hypervisor kept the processor at a time; sent when that was asked for.
     Stretch(Stretch),
+    /// The page tables of one domain that runs; of each of them, when the operator asked.
+    Census(Census),
     /// The run is over and the machine is about to be switched off.
     Run(RunTotals),
+}
+
+/// The validated page tables of one domain, at one moment.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Census {
+    /// Its identity.
+    pub id: u16,
+    /// Its name.
+    pub name: Name,
+    /// Roots that its kernel runs on.
+    pub kernel_roots: u64,
+    /// Other roots through which something is mapped: those of its processes.
+    pub process_roots: u64,
+    /// Other roots, through which nothing is mapped.
+    pub empty_roots: u64,
+    /// Tables by level, those of level 1 first, roots included.
+    pub tables: heapless::Vec<u64, 8>,
 }
 
 /// The longest stretch that the hypervisor ran for one thing without a look at the clock.
@@ -89,6 +108,8 @@ pub struct RunReport {
     pub domains: alloc::vec::Vec<DomainReport>,
     /// Longest stretches, when they were asked for.
     pub stretches: alloc::vec::Vec<Stretch>,
+    /// Page tables, each time that somebody asked.
+    pub census: alloc::vec::Vec<Census>,
     /// The totals, when the run came to its end.
     pub totals: Option<RunTotals>,
 }
@@ -100,6 +121,7 @@ impl RunReport {
         match record {
             ReportRecord::Domain(domain) => self.domains.push(domain),
             ReportRecord::Stretch(stretch) => self.stretches.push(stretch),
+            ReportRecord::Census(census) => self.census.push(census),
             ReportRecord::Run(totals) => self.totals = Some(totals),
         }
     }

@@ -91,6 +91,15 @@ pub fn archive(arch: Arch, may: MayInstall) -> Result<PathBuf> {
     keep(arch, &tree(arch, may)?)
 }
 
+/// The archive for an architecture with more files in it, of each its name and its content.
+pub fn with_files(arch: Arch, may: MayInstall, files: Vec<(String, Vec<u8>)>) -> Result<Vec<u8>> {
+    let mut tree = tree(arch, may)?;
+    for (name, content) in files {
+        tree.add(&name, Entry::File(0o644, content))?;
+    }
+    tree.archive()
+}
+
 fn keep(arch: Arch, tree: &Tree) -> Result<PathBuf> {
     let archive = tree.archive()?;
     // What does not fit is better known now than when a guest starts.

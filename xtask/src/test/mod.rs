@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test there is, on the host and emulated, and one line that counts.
 
 mod boots;
+mod census;
 mod containment;
 mod count;
 mod damaged;
@@ -59,6 +60,7 @@ impl Test {
                 count += suite(arch, may, &Guest::Rust);
                 count += suite(arch, may, &Guest::C);
                 count += boots::all(arch, may);
+                count += census::all(arch, may);
                 count += containment::all(arch, may);
                 count += damaged::all(arch, may);
                 count += linker::all(arch, may);
