@@ -4,7 +4,7 @@ use crate::{
     Pfn, Platform,
     calls::{Clock, HostName},
     fs::{Caller, FileSystem, Ino, Pid, Storage},
-    memory::{Frames, Kind, Memory, Parts, UserMemory},
+    memory::{Frames, Kind, Memory, Parts, UserMemory, Watermarks},
     process::{LoadAverage, Process, ProcessTable, Scheduler, System, View},
     settings::Settings,
     terminal::Terminal,
@@ -141,6 +141,13 @@ impl Ids {
 }
 
 impl<P: Platform> Kernel<P> {
+    /// Pages more for everybody: those of what the kernel was started from, once that is unpacked.
+    pub fn add_pages(&mut self, pages: impl IntoIterator<Item = Pfn>) {
+        let frames = &mut self.memory.frames;
+        pages.into_iter().for_each(|page| frames.add(page));
+        frames.set_watermarks(Watermarks::for_pages(frames.total()));
+    }
+
     /// What address spaces work with.
     pub fn parts(&mut self) -> Parts<'_, P> {
         Parts { platform: &mut self.platform, memory: &mut self.memory, files: &mut self.fs }

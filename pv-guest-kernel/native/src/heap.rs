@@ -5,17 +5,12 @@ use bare_machine::direct_map;
 use core::ops::Range;
 use linked_list_allocator::LockedHeap;
 
-/// Bytes that it has whatever the machine.
-const BASE: u64 = 4 << 20;
-/// Bytes for each page of memory: records of pages and processes, names and inodes.
-const PER_PAGE: u64 = 256;
-
 #[global_allocator]
 static HEAP: LockedHeap = LockedHeap::empty();
 
 /// Bytes that it should have on a machine with that many pages.
 pub fn bytes_for(pages: u64) -> u64 {
-    BASE + pages * PER_PAGE
+    kernel_core::settings::heap_pages(pages) * kernel_core::PAGE as u64
 }
 
 /// Gives the allocator its memory, once.

@@ -25,10 +25,12 @@ impl Pages {
         Pages { first: first.unwrap_or(0) * page }
     }
 
-    /// Those of them that nothing uses yet.
-    pub fn frames(self, layout: &Layout) -> Frames {
+    /// Those of them that nothing uses yet. They are numbered so that those of the boot module
+    /// have numbers too.
+    pub fn frames(self, layout: &Layout, module: Option<&Range<u64>>) -> Frames {
         let page = PAGE as u64;
-        let end = layout.free.iter().map(|range| range.end).max().unwrap_or(self.first);
+        let ends = layout.free.iter().chain(module).map(|range| range.end);
+        let end = ends.max().unwrap_or(self.first).next_multiple_of(page);
         let mut frames = Frames::new((end - self.first) / page);
         // From the top, so that the lowest are taken first.
         let mut free: alloc::vec::Vec<&Range<u64>> = layout.free.iter().collect();
@@ -40,6 +42,13 @@ impl Pages {
         }
         frames.set_watermarks(Watermarks::for_pages(frames.count(Kind::Free)));
         frames
+    }
+
+    /// Those that lie in a range as a whole.
+    pub fn within(self, range: &Range<u64>) -> impl Iterator<Item = Pfn> + use<> {
+        let page = PAGE as u64;
+        let pages = range.start.div_ceil(page)..range.end / page;
+        pages.map(move |at| self.page(at * page))
     }
 
     /// Machine address of a page.

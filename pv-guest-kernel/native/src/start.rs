@@ -6,6 +6,7 @@ use crate::pages::Pages;
 use crate::platform::Native;
 use crate::{crash, fatal, heap, say};
 use bare_machine::{BootInfo, arch, direct_map, memory};
+use core::ops::Range;
 use kernel_core::kernel::{End, Kernel};
 use kernel_core::memory::{Frames, Kind};
 use kernel_core::settings::Settings;
@@ -20,22 +21,24 @@ fn start(boot: &BootInfo) -> ! {
     // SAFETY: the layout has set the range aside for the heap.
     unsafe { heap::init(&layout.heap) };
     let mut platform = Native::new(Pages::new(boot), arch::init_timer());
-    let frames = platform.pages().frames(&layout);
-    let archive = boot.module.as_ref().map_or(&[][..], |module| {
-        // SAFETY: it lies in memory of its own, which the layout keeps reserved: nobody writes it.
-        unsafe { direct_map::bytes(module) }
-    });
+    let module = boot.module.as_ref();
+    let frames = platform.pages().frames(&layout, module);
     say!(
         "kernel {}, native: {} KiB of memory free, {} KiB of heap, first file system of {} bytes",
         env!("CARGO_PKG_VERSION"),
         frames.count(Kind::Free) * (PAGE as u64 / 1024),
         (layout.heap.end - layout.heap.start) / 1024,
-        archive.len()
+        module.map_or(0, |module| module.end - module.start)
     );
     let well = match Task::of(&boot.command_line) {
         Task::MachineTest => test_machine(&mut platform, frames),
         Task::Crash(how) => !crash::crash(how),
-        Task::Kernel => run_kernel(platform, frames, archive, &boot.command_line),
+        Task::Kernel => {
+            let pages = memory_pages(boot);
+            let heap_bytes = layout.heap.end - layout.heap.start;
+            let settings = Settings::for_memory(Native::MACHINE, pages, heap_bytes);
+            run_kernel(platform, frames, module, &boot.command_line, settings)
+        }
     };
     arch::power_off(well)
 }
@@ -58,12 +61,29 @@ impl Task<'_> {
     }
 }
 
-/// Runs programs until the first process ends; whether it ended well.
-fn run_kernel(platform: Native, frames: Frames, archive: &[u8], line: &str) -> bool {
-    let mut settings = Settings::new(Native::MACHINE);
-    settings.files.file_pages = frames.total() / 2;
+/// Pages of the machine.
+fn memory_pages(boot: &BootInfo) -> u64 {
+    boot.memory.iter().map(|range| (range.end - range.start) / PAGE as u64).sum()
+}
+
+/// Runs programs until the first process ends; whether it ended well. The first file system's
+/// archive is memory like any other once it is unpacked.
+fn run_kernel(
+    platform: Native,
+    frames: Frames,
+    module: Option<&Range<u64>>,
+    line: &str,
+    settings: Settings,
+) -> bool {
+    let pages = platform.pages();
+    let archive = module.map_or(&[][..], |module| {
+        // SAFETY: it lies in memory of its own, which the layout keeps reserved: nobody writes it
+        // before its pages are the kernel's, and then `archive` is used no more.
+        unsafe { direct_map::bytes(module) }
+    });
     match Kernel::new(platform, frames, archive, line.as_bytes(), settings) {
         Ok(mut kernel) => {
+            kernel.add_pages(module.into_iter().flat_map(|module| pages.within(module)));
             let end = kernel.run();
             matches!(end, End::Init(0) | End::PowerOff)
         }

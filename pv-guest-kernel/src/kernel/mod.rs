@@ -53,9 +53,11 @@ fn main(info: &'static StartInfo) -> Result<(), Surprise> {
     map::show(info, &memory);
     trap::register(trap::fatal).map_err(|error| surprise!("trap_register: {error}"))?;
     tables::build_and_switch(&mut memory)?;
-    let heap_pages = paravirtual::heap_pages(info.frames);
+    let heap_pages = kernel_core::settings::heap_pages(info.frames);
     if !heap::init(&mut memory, heap_pages) {
-        return Err(surprise!("no {heap_pages} free pages in a row for the heap"));
+        return Err(surprise!(
+            "no {heap_pages} free pages in a row for the heap: give the guest more memory"
+        ));
     }
     if options.machine_test {
         println!("[m] the machine under the kernel core");

@@ -1,14 +1,19 @@
 //! Step 6: programs that were built for Linux, out of the file system that the domain was given.
-#![allow(unsafe_code, reason = "the module is reached by address")]
+#![allow(unsafe_code, reason = "the module is reached by address, and then becomes free pages")]
 
 use super::surprise::{Surprise, surprise};
 use crate::paravirtual::{self, Paravirtual};
 use kernel_core::{
     Platform,
     kernel::{End, Kernel},
-    settings::Settings,
+    settings::{Settings, heap_pages},
 };
-use pv_guest::{abi::start_info::StartInfo, memory::Memory, physmap, println};
+use pv_guest::{
+    abi::{PAGE_SIZE, Pfn, start_info::StartInfo},
+    memory::Memory,
+    physmap::{self, Page},
+    println,
+};
 
 /// Runs the first process and all that come of it, until the first ends.
 pub fn run(info: &StartInfo, memory: Memory, line: &str) -> Result<(), Surprise> {
@@ -18,10 +23,18 @@ pub fn run(info: &StartInfo, memory: Memory, line: &str) -> Result<(), Surprise>
     // before `free_pfn`.
     let archive = unsafe { core::slice::from_raw_parts(start, info.module_bytes as usize) };
     let (machine, frames) = paravirtual::boot(info, memory);
-    let mut settings = Settings::new(Paravirtual::MACHINE);
-    settings.files.file_pages = frames.total() / 2;
+    let heap_bytes = heap_pages(info.frames) * PAGE_SIZE;
+    let settings = Settings::for_memory(Paravirtual::MACHINE, info.frames, heap_bytes);
     let kernel = Kernel::new(machine, frames, archive, line.as_bytes(), settings);
     let mut kernel = kernel.map_err(|error| surprise!("{error}"))?;
+    let module = info.module_pfn.0..info.module_pfn.0 + info.module_bytes.div_ceil(PAGE_SIZE);
+    for page in module {
+        // SAFETY: it was a page of `archive`, which is unpacked and used no more; the map of
+        // memory has all pages but tables writable.
+        let page = unsafe { Page::from_pfn(Pfn(page)) };
+        let page = kernel.platform.lend(page);
+        kernel.add_pages([page]);
+    }
     match kernel.run() {
         End::Init(0) | End::PowerOff => Ok(()),
         End::Init(status) => Err(surprise!("the first process ended with status {status:#x}")),

@@ -23,7 +23,6 @@ mod tables;
 mod test;
 
 pub use balloon::Lent;
-pub use pages::heap_pages;
 pub use space::Space;
 pub use test::run as machine_test;
 
@@ -44,6 +43,7 @@ use pv_guest::{
     },
     arch, calls, console, events,
     memory::Memory,
+    physmap::Page,
     user,
 };
 use random::Random;
@@ -90,6 +90,11 @@ impl Paravirtual {
     /// Validated trees of tables that are kept for the next address spaces.
     pub fn kept_trees(&self) -> usize {
         self.tables.kept()
+    }
+
+    /// Hands one more page to the core.
+    pub fn lend(&mut self, page: Page) -> Pfn {
+        self.pages.lend_one(page)
     }
 
     /// Why a process left the processor.

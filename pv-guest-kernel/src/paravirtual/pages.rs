@@ -13,22 +13,6 @@ use pv_guest::{
 /// mapped.
 const KEPT: u64 = 16;
 
-/// The heap has one page in so many of the guest's. The core has a record of four bytes for each
-/// page, a thousandth of memory; one of 2 KiB for each 2 MiB in which a process has pages, which
-/// `Settings::leaves` bounds; and its processes, names, pipes and open files, which limits of
-/// their own bound. A sixteenth leaves these as much as all of the first two need in a guest of
-/// 64 MiB that runs some hundred processes.
-const HEAP_SHARE: u64 = 16;
-
-/// Pages of heap at least: 1 MiB.
-const HEAP_LEAST: u64 = 256;
-
-/// Pages for the heap of a guest with that many.
-pub const fn heap_pages(pages: u64) -> u64 {
-    let share = pages / HEAP_SHARE;
-    if share > HEAP_LEAST { share } else { HEAP_LEAST }
-}
-
 /// The pages that were handed to the kernel core. It names them by number in safe code: each
 /// number is checked here, so that none reaches memory of Rust's own.
 #[derive(Debug)]
@@ -59,6 +43,13 @@ impl Pages {
             }
         }
         (Pages { lent }, frames)
+    }
+
+    /// Hands one more page over.
+    pub fn lend_one(&mut self, page: Page) -> Pfn {
+        let page = page.into_pfn();
+        self.lent[page.0 as usize / 64] |= 1 << (page.0 % 64);
+        page
     }
 
     /// The page, if it is the core's.

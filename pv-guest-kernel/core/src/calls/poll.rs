@@ -130,6 +130,10 @@ impl<P: Platform> Kernel<P> {
         waiting.once = true;
         waiting.files.sort_unstable();
         waiting.files.dedup();
+        waiting.files.shrink_to_fit();
+        if self.scheduler.sleeping() + waiting.files.len() > self.settings.waits {
+            return Err(Errno::ENOMEM.into());
+        }
         Err(Stop::Wait(waiting))
     }
 }

@@ -14,9 +14,6 @@ use crate::{
     },
 };
 
-/// Bytes of arguments and environment at most, with an address for each string.
-const ARGUMENTS_MAX: usize = 128 << 10;
-
 /// `getpid`, and `gettid`: a process has one thread.
 pub(super) fn getpid<P: Platform>(_: &mut Kernel<P>, who: Pid, _: [u64; 6]) -> Answer {
     Ok(who.0.into())
@@ -86,12 +83,12 @@ fn too_big(error: StringError) -> Stop {
 
 /// `execve`.
 pub(super) fn execve<P: Platform>(kernel: &mut Kernel<P>, who: Pid, args: [u64; 6]) -> Answer {
+    let most = kernel.settings.arguments;
     let mut user = kernel.user(who);
     let path = user.string(args[0], PATH_MAX)?;
-    let mut arguments = user.strings(args[1], ARGUMENTS_MAX).map_err(too_big)?;
+    let mut arguments = user.strings(args[1], most).map_err(too_big)?;
     let taken: usize = arguments.iter().map(|string| string.len() + 9).sum();
-    let environment =
-        user.strings(args[2], ARGUMENTS_MAX.saturating_sub(taken)).map_err(too_big)?;
+    let environment = user.strings(args[2], most.saturating_sub(taken)).map_err(too_big)?;
     if arguments.is_empty() {
         // A program without its own name would take its environment for arguments.
         arguments.push(alloc::vec::Vec::new());

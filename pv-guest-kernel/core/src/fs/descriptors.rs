@@ -6,6 +6,9 @@ use alloc::vec::Vec;
 /// Descriptors of a process at most.
 pub const DESCRIPTORS: u32 = 256;
 
+/// Descriptors that the table of a process grows by.
+const GROWTH: usize = 32;
+
 /// A descriptor: a process's number for an open file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Fd(pub u32);
@@ -100,6 +103,9 @@ impl Descriptors {
 
     fn put(&mut self, fd: u32, descriptor: Descriptor) {
         if self.slots.len() <= fd as usize {
+            // In steps: room for twice as many would be the kernel's heap for nothing.
+            let length = (fd as usize + 1).next_multiple_of(GROWTH);
+            self.slots.reserve_exact(length - self.slots.len());
             self.slots.resize(fd as usize + 1, None);
         }
         self.slots[fd as usize] = Some(descriptor);

@@ -83,6 +83,7 @@ pub struct Frames {
     first_free: u32,
     first_hole: u32,
     marks: Watermarks,
+    tables: u64,
 }
 
 impl Frames {
@@ -100,6 +101,7 @@ impl Frames {
             first_free: NONE,
             first_hole: NONE,
             marks: Watermarks { min: 0, low: 0, high: 0 },
+            tables: u64::MAX,
         }
     }
 
@@ -115,6 +117,17 @@ impl Frames {
     /// Sets the watermarks. They are zero at first.
     pub fn set_watermarks(&mut self, marks: Watermarks) {
         self.marks = marks;
+    }
+
+    /// Sets how many pages may be tables: for each of them the platform has something on the
+    /// kernel's heap. There is no limit at first.
+    pub fn set_table_limit(&mut self, tables: u64) {
+        self.tables = tables;
+    }
+
+    /// Whether as many pages are tables as may be.
+    pub fn tables_are_out(&self) -> bool {
+        self.count(Kind::Table) >= self.tables
     }
 
     /// The watermarks.
@@ -136,7 +149,8 @@ impl Frames {
             Kind::Anonymous | Kind::File | Kind::Shared => self.marks.min,
             Kind::Absent | Kind::Free | Kind::Hole => panic!("no page is taken as {kind:?}"),
         };
-        if self.counts[Kind::Free as usize] <= kept {
+        if self.counts[Kind::Free as usize] <= kept || kind == Kind::Table && self.tables_are_out()
+        {
             return Err(NoPage);
         }
         let page = self.first_free;

@@ -81,7 +81,9 @@ impl<P: Platform> AddressSpace<P> {
         }
         let there = self.areas.within(pages);
         let replaced: u64 = there.iter().map(|area| area.pages.overlap(pages).len()).sum();
+        let more = (self.areas.cuts(pages) + 1).saturating_sub(there.len());
         if self.areas.len() + self.areas.cuts(pages) - there.len() >= self.limits.areas
+            || !parts.memory.has_room_for_areas(more)
             || self.areas.total() - replaced + pages.len() > self.limits.pages
         {
             return Err(SpaceError::OverLimit);
@@ -109,7 +111,10 @@ impl<P: Platform> AddressSpace<P> {
     ) -> Result<(), SpaceError> {
         let pages = self.range(address, length)?;
         let inside = self.areas.within(pages).len();
-        if self.areas.len() + self.areas.cuts(pages) - inside > self.limits.areas {
+        let more = self.areas.cuts(pages).saturating_sub(inside);
+        if self.areas.len() + self.areas.cuts(pages) - inside > self.limits.areas
+            || !parts.memory.has_room_for_areas(more)
+        {
             return Err(SpaceError::OverLimit);
         }
         self.take_out(parts, pages);
@@ -139,7 +144,8 @@ impl<P: Platform> AddressSpace<P> {
         if there.iter().all(|area| area.rights == rights) {
             return Ok(());
         }
-        if self.areas.len() + self.areas.cuts(pages) > self.limits.areas {
+        let more = self.areas.cuts(pages);
+        if self.areas.len() + more > self.limits.areas || !parts.memory.has_room_for_areas(more) {
             return Err(SpaceError::OverLimit);
         }
         self.areas.protect(pages, rights, &mut |source, held| parts.hold(source, held));

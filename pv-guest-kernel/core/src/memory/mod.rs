@@ -76,6 +76,10 @@ pub struct Settings {
     /// Leaves of 512 entries, of about 2 KiB of the kernel's heap each, that all address spaces
     /// have together at most. A process needs one for each 2 MiB in which it has pages.
     pub leaves: usize,
+    /// Areas that all address spaces have together at most: they are the kernel's heap, too.
+    pub areas: usize,
+    /// Page tables at most.
+    pub tables: u64,
     /// Pages of a file that one fault maps at most, when the file has them in memory: a power
     /// of two, 1 for only the one that is needed.
     pub around: u64,
@@ -83,7 +87,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { leaves: 1024, around: 16 }
+        Settings { leaves: 1024, areas: 16384, tables: 1 << 20, around: 16 }
     }
 }
 
@@ -96,6 +100,8 @@ pub struct Memory<P: Platform> {
     pub swap: Swap<P>,
     settings: Settings,
     leaves: Leaves,
+    /// Areas of all address spaces.
+    areas: usize,
     shared: SharedObjects,
     /// A page of zeros, which is mapped and never written.
     zero: Pfn,
@@ -133,6 +139,7 @@ impl<P: Platform> Memory<P> {
         if frames.watermarks().high == 0 {
             frames.set_watermarks(Watermarks::for_pages(frames.total()));
         }
+        frames.set_table_limit(settings.tables);
         let zero = frames.take(Kind::Kernel)?;
         platform.clear(zero);
         let swap = Swap::new(backing, frames.span());
@@ -141,6 +148,7 @@ impl<P: Platform> Memory<P> {
             swap,
             settings,
             leaves: Leaves::new(settings.leaves),
+            areas: 0,
             shared: SharedObjects::default(),
             zero,
             next_space: 0,
@@ -149,6 +157,11 @@ impl<P: Platform> Memory<P> {
             released: Vec::with_capacity(BATCH),
             filling: Vec::with_capacity(BATCH),
         })
+    }
+
+    /// Whether there may be so many areas more.
+    pub(crate) fn has_room_for_areas(&self, more: usize) -> bool {
+        self.areas + more <= self.settings.areas
     }
 
     /// One use less of a page.
@@ -203,9 +216,13 @@ impl<P: Platform> Parts<'_, P> {
         Parts { platform: self.platform, memory: self.memory, files: self.files }
     }
 
-    /// Counts the areas that refer to a source.
+    /// Counts the areas that there are, and those that refer to a source.
     fn hold(&mut self, source: Source, held: Held) {
         let memory = &mut *self.memory;
+        match held {
+            Held::More => memory.areas += 1,
+            Held::Less => memory.areas -= 1,
+        }
         match (source, held) {
             (Source::Anonymous, _) => (),
             (Source::File { file, .. }, Held::More) => self.files.keep(file),

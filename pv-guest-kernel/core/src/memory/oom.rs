@@ -40,6 +40,8 @@ pub enum Short {
     Unswappable,
     /// The kernel has no heap for more maps of memory.
     Leaves,
+    /// The kernel has no heap for more page tables.
+    Tables,
 }
 
 /// That a process was ended for its memory: who, why, and how much; its text is one line.
@@ -60,6 +62,7 @@ impl Ended {
     pub fn new<P: Platform>(memory: &Memory<P>, who: Candidate) -> Ended {
         let why = match (memory.swap.total(), memory.swap.free()) {
             _ if memory.leaves.are_out() => Short::Leaves,
+            _ if memory.frames.tables_are_out() => Short::Tables,
             (0, _) => Short::NoSwap,
             (_, 0) => Short::SwapFull,
             _ => Short::Unswappable,
@@ -75,6 +78,7 @@ impl fmt::Display for Ended {
         let why = match self.why {
             Short::NoSwap => "there is no swap area",
             Short::SwapFull => "the swap area is full",
+            Short::Tables => "there are as many page tables as there may be",
             Short::Leaves => "the kernel's maps of memory take all that they may",
             Short::Unswappable => "nothing that is left can be swapped",
         };

@@ -98,7 +98,7 @@ impl<P: Platform> AddressSpace<P> {
             }
         }
         // To cut the old one out may take an area more, too.
-        let room = self.areas.len() + 3 <= self.limits.areas;
+        let room = self.areas.len() + 3 <= self.limits.areas && parts.memory.has_room_for_areas(3);
         if !room {
             return Err(SpaceError::OverLimit.into());
         }

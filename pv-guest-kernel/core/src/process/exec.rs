@@ -54,8 +54,8 @@ impl<P: Platform> Kernel<P> {
     /// # Errors
     /// `ENOENT`, `EACCES`, `ENOEXEC`, `ELOOP`, ... of the file; `ENOMEM`, `E2BIG`. The process
     /// is as before.
-    pub(crate) fn execute(&mut self, who: Pid, wanted: Execution) -> Result<(), Stop> {
-        let found = self.find_program(who, &wanted)?;
+    pub(crate) fn execute(&mut self, who: Pid, mut wanted: Execution) -> Result<(), Stop> {
+        let found = self.find_program(who, &mut wanted)?;
         let credentials = self.credentials_for(who, found.ino);
         let process = self.processes.get(who).ok_or(Errno::ESRCH)?;
         let limits = process.limits.of_memory();
@@ -124,12 +124,12 @@ impl<P: Platform> Kernel<P> {
         Ok(())
     }
 
-    /// Finds the program, by way of the interpreters of scripts.
-    fn find_program(&mut self, who: Pid, wanted: &Execution) -> Result<Found, Errno> {
+    /// Finds the program, by way of the interpreters of scripts. It takes the arguments.
+    fn find_program(&mut self, who: Pid, wanted: &mut Execution) -> Result<Found, Errno> {
         let layout = self.settings.layout;
         let working = self.processes.get(who).ok_or(Errno::ESRCH)?.working;
         let mut path = wanted.path.clone();
-        let mut arguments = wanted.arguments.clone();
+        let mut arguments = core::mem::take(&mut wanted.arguments);
         for _ in 0..=SCRIPTS_MAX {
             let Files { fs, ids, view, store } = self.files(who);
             let caller = ids.caller(&view);

@@ -183,8 +183,10 @@ impl<P: Platform> Kernel<P> {
         let process = self.processes.get(who).ok_or(Errno::ESRCH)?;
         let limit = process.limits.get(super::Resource::Processes).soft;
         let uid = process.credentials.user.real;
+        let areas = process.space.as_ref().map_or(0, |space| space.areas().len());
         // The superuser has no limit of its own, and leaves no more than others do.
         let full = self.processes.len() >= self.settings.processes
+            || !self.memory.has_room_for_areas(areas)
             || (uid != 0 && self.processes.count_of(uid) as u64 >= limit);
         if full { Err(Errno::EAGAIN) } else { Ok(self.processes.free_pid()) }
     }

@@ -91,6 +91,11 @@ impl Scheduler {
         self.sleepers.remove(&(event, pid));
     }
 
+    /// How many things are waited for, each by so many.
+    pub(crate) fn sleeping(&self) -> usize {
+        self.sleepers.len()
+    }
+
     /// Who waits for something.
     pub(crate) fn sleepers(&self, event: Event) -> Vec<Pid> {
         let range = (event, Pid(0))..=(event, Pid(u32::MAX));

@@ -80,7 +80,7 @@ impl AlternateStack {
 }
 
 /// Signals that queue at most; more are refused (`EAGAIN`), or have no [`Info`].
-const QUEUE_MAX: usize = 64;
+const QUEUE_MAX: usize = 32;
 
 /// The signals of a process.
 #[derive(Clone, PartialEq, Eq, Debug)]

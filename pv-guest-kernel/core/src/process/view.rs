@@ -75,7 +75,7 @@ impl<P: Platform> Processes for View<'_, P> {
             ProcessFile::Comm => Ok([process.name.as_slice(), b"\n"].concat()),
             ProcessFile::Cmdline => Ok(Vec::new()),
             ProcessFile::Environ if self.may_look(pid) => Ok(Vec::new()),
-            ProcessFile::Maps if self.may_look(pid) => Ok(text::maps(process, fs)),
+            ProcessFile::Maps if self.may_look(pid) => text::maps(process, fs),
             ProcessFile::Environ | ProcessFile::Maps => Err(Errno::EACCES),
         }
     }

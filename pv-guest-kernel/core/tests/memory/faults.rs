@@ -154,7 +154,7 @@ fn what_is_cut_off_a_file_is_mapped_no_more() {
 
 #[test]
 fn one_fault_maps_the_pages_around_it_that_the_file_has() {
-    let mut world = World::with(64, 0, Settings { leaves: 9, around: 4 });
+    let mut world = World::with(64, 0, Settings { leaves: 9, around: 4, ..Settings::default() });
     let mut pages = vec![Some(1); 16];
     pages[6] = None;
     world.add_file(3, &pages);
@@ -215,7 +215,7 @@ fn memory_that_is_out_changes_nothing() {
 
 #[test]
 fn a_process_cannot_have_the_kernels_heap_for_its_maps() {
-    let mut world = World::with(256, 0, Settings { leaves: 2, around: 1 });
+    let mut world = World::with(256, 0, Settings { leaves: 2, around: 1, ..Settings::default() });
     let limits = kernel_core::memory::Limits { pages: 1 << 20, ..LIMITS };
     world.spaces[0].set_limits(limits);
     for region in 0..3 {

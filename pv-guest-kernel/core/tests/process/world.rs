@@ -51,7 +51,7 @@ pub fn kernel_of<const RISCV: bool>(
 ) -> Kernel<Model<RISCV>> {
     let model = Model::new(pages);
     let frames = model.frames();
-    let mut settings = Settings::new(<Model<RISCV> as Platform>::MACHINE);
+    let mut settings = Settings::for_memory(<Model<RISCV> as Platform>::MACHINE, 1 << 15, 32 << 20);
     // The model's processor is slow: so are its clock, and what is measured by it.
     settings.slice = SLICE;
     change(&mut settings);

@@ -62,7 +62,9 @@ impl<const RISCV: bool> World<RISCV> {
     pub fn with_pages(pages: u64) -> World<RISCV> {
         let model: Model<RISCV> = Model::new(pages);
         let (frames, machine) = (model.frames(), <Model<RISCV> as Platform>::MACHINE);
-        let settings = Settings { wall_clock: 1_000_000_000_000_000_000, ..Settings::new(machine) };
+        let mut settings = Settings::for_memory(machine, 1 << 15, 32 << 20);
+        settings.wall_clock = 1_000_000_000_000_000_000;
+        settings.files.file_pages = 4096;
         let program = Assembler::new(machine).exit(0).elf();
         let files = archive(&[("init", program)]);
         let kernel = Kernel::new(model, frames, &files, b"quiet x=1", settings);

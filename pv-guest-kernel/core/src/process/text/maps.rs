@@ -2,7 +2,7 @@
 
 use crate::{
     PAGE, Platform,
-    fs::{FileSystem, Ino, Node},
+    fs::{Errno, FileSystem, Ino, Node},
     memory::{Area, Rights, Source},
     process::Process,
 };
@@ -12,9 +12,13 @@ use alloc::{format, vec::Vec};
 const NAME: usize = 73;
 
 /// A line for each area.
-pub fn maps<P: Platform>(process: &Process<P>, fs: &FileSystem) -> Vec<u8> {
+///
+/// # Errors
+/// `ENOMEM`, when it is more than all that is open of `/proc` may be: a name is as long as a
+/// process likes, and so are the lines of all areas.
+pub fn maps<P: Platform>(process: &Process<P>, fs: &FileSystem) -> Result<Vec<u8>, Errno> {
     let mut text = Vec::new();
-    let Some(space) = &process.space else { return text };
+    let Some(space) = &process.space else { return Ok(text) };
     for area in space.areas() {
         let start = text.len();
         let range = area.pages.addresses();
@@ -38,8 +42,11 @@ pub fn maps<P: Platform>(process: &Process<P>, fs: &FileSystem) -> Vec<u8> {
             text.extend_from_slice(&name);
         }
         text.push(b'\n');
+        if text.len() > fs.limits().snapshot_bytes {
+            return Err(Errno::ENOMEM);
+        }
     }
-    text
+    Ok(text)
 }
 
 fn name<P: Platform>(
