@@ -10,6 +10,7 @@ mod native;
 mod new_guest;
 mod programs;
 mod refused;
+mod sizes;
 
 use crate::arch::Arch;
 use crate::conformance::{self, Guest};
@@ -66,6 +67,7 @@ impl Test {
                 count += linker::all(arch, may);
                 count += native::all(arch, may);
                 count += new_guest::all(arch, may);
+                count += sizes::all(arch, may);
                 count += siege(arch, may);
             }
             count += refused::all(self.arch.unwrap_or_default(), may);
