@@ -18,12 +18,15 @@
 //!      +---------------------------------- set aside         |
 //!      +-----------------------------------------------------+
 //! ```
+//!
+//! Beside the driver stands what decides how much each guest is to have: [`policy`].
 
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod driver;
+pub mod policy;
 mod port;
 mod report;
 
