@@ -19,12 +19,13 @@
 //!      +-----------------------------------------------------+
 //! ```
 //!
-//! Beside the driver stands what decides how much each guest is to have: [`policy`].
+//! Beside the driver stands what decides how much each guest is to have: [`activity`] and [`policy`].
 
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod activity;
 mod driver;
 pub mod policy;
 mod port;
