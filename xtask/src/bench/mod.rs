@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what operations cost, in guest instructions, beside Xen's figures.
 
 mod baseline;
+mod programs;
 mod worst_case;
 
 use crate::arch::Arch;
@@ -34,6 +35,9 @@ pub struct Bench {
     /// For each call, the longest stretch that the hypervisor keeps the processor, instead.
     #[arg(long)]
     worst_case: bool,
+    /// What programs pay: system calls, faults and processes, native and in a domain, instead.
+    #[arg(long, conflicts_with = "worst_case")]
+    programs: bool,
     /// Install nothing; say what is missing instead.
     #[arg(long)]
     no_install: bool,
@@ -45,6 +49,9 @@ impl Bench {
         let may = MayInstall(!self.no_install);
         if self.worst_case {
             return worst_case::run(self.arch, self.json, self.check, may);
+        }
+        if self.programs {
+            return programs::run(self.arch, self.json, self.check, may);
         }
         let mut missed = Vec::new();
         let mut all = Vec::new();

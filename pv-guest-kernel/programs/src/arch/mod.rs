@@ -7,9 +7,9 @@ mod riscv64;
 mod x86_64;
 
 #[cfg(target_arch = "riscv64")]
-pub use riscv64::{Action, SPARE_ADDRESS, call, number};
+pub use riscv64::{Action, SPARE_ADDRESS, call, counter, number};
 #[cfg(target_arch = "x86_64")]
-pub use x86_64::{Action, SPARE_ADDRESS, call, number};
+pub use x86_64::{Action, SPARE_ADDRESS, call, counter, number};
 
 /// Makes the constants of the calls' numbers.
 macro_rules! numbers {

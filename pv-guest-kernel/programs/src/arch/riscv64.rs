@@ -36,6 +36,14 @@ pub unsafe fn call(number: usize, arguments: [usize; 6]) -> isize {
     result
 }
 
+/// The counter of instructions, which any process may read.
+pub fn counter() -> u64 {
+    let count;
+    // SAFETY: it only reads.
+    unsafe { asm!("rdinstret {}", out(reg) count, options(nomem, nostack)) };
+    count
+}
+
 /// What `rt_sigaction` takes: here the kernel brings the code that returns from a handler.
 #[repr(C)]
 #[derive(Clone, Copy)]

@@ -45,6 +45,12 @@ pub unsafe fn call(number: usize, arguments: [usize; 6]) -> isize {
     result
 }
 
+/// A counter that any process may read. On QEMU with `-icount shift=0` it counts instructions.
+pub fn counter() -> u64 {
+    // SAFETY: it only reads.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
 /// What `rt_sigaction` takes: here the program brings the code that returns from a handler.
 #[repr(C)]
 #[derive(Clone, Copy)]

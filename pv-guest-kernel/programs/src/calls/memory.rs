@@ -38,6 +38,12 @@ pub unsafe fn map(
     result(unsafe { call(number::MMAP, arguments) })
 }
 
+/// Maps a file from its beginning, somewhere: its address.
+pub fn map_file(file: i32, length: usize, protection: usize, flags: usize) -> Result<usize, Errno> {
+    // SAFETY: nothing is mapped there yet.
+    result(unsafe { call(number::MMAP, [0, length, protection, flags, file as usize, 0]) })
+}
+
 /// New memory, for reading and writing.
 pub fn new_memory(length: usize, flags: usize) -> Result<usize, Errno> {
     // SAFETY: nothing is mapped there yet.

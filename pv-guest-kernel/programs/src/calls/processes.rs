@@ -103,9 +103,20 @@ pub fn wait_or_kill(child: i32) -> Option<Ended> {
 /// Executes a program with one argument, its name, and no environment. Returns only if that
 /// cannot be.
 pub fn exec(path: &CStr) -> Errno {
-    let arguments = [path.as_ptr() as usize, 0];
+    exec_with(path, [path])
+}
+
+/// Executes a program with arguments, the first of which is its name, and no environment. Returns
+/// only if that cannot be.
+pub fn exec_with<const N: usize>(path: &CStr, arguments: [&CStr; N]) -> Errno {
+    const MOST: usize = 8;
+    const { assert!(N < MOST) };
+    let mut list = [0; MOST];
+    for (place, argument) in list.iter_mut().zip(arguments) {
+        *place = argument.as_ptr() as usize;
+    }
     let environment = [0_usize];
-    let addresses = [arguments.as_ptr() as usize, environment.as_ptr() as usize];
+    let addresses = [list.as_ptr() as usize, environment.as_ptr() as usize];
     // SAFETY: the kernel reads a text and two lists that end.
     let failed = result(unsafe {
         call(number::EXECVE, [path.as_ptr() as usize, addresses[0], addresses[1], 0, 0, 0])
