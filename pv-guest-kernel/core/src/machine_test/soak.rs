@@ -154,7 +154,7 @@ impl<P: Platform> Soak<'_, P> {
                     )),
                 }
             }
-            85..91 if self.processes.len() < PROCESSES => self.fork(who),
+            85..91 if self.processes.len() < PROCESSES => self.fork(who, page, address),
             91..94 if self.processes.len() > 1 => {
                 self.end(who);
                 Ok(())
@@ -204,8 +204,8 @@ impl<P: Platform> Soak<'_, P> {
         f(&mut self.processes[who].space, &mut parts)
     }
 
-    fn fork(&mut self, who: usize) -> Result<(), String> {
-        let forked = self.with(who, |space, parts| space.fork(parts));
+    fn fork(&mut self, who: usize, pc: u64, sp: u64) -> Result<(), String> {
+        let forked = self.with(who, |space, parts| space.fork(parts, pc, sp));
         let Ok(space) = forked else { return Err("no page for a fork".into()) };
         let words = self.processes[who].words.clone();
         self.processes.push(Process { space, words });

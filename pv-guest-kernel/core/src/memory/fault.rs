@@ -5,19 +5,22 @@
 //!   when it writes.
 //! - A file, private: the file's page, read-only; a copy when it is written. A file, shared: the
 //!   file's page as the rights are. Neighbours that the file has in memory are mapped with it.
+//! - A page that is in memory and not mapped, as a child's are after a fork: it is mapped, and
+//!   so are its neighbours of that kind when it is read.
 //! - A private page that others use as well: a copy. One that has no other user is written in
 //!   place.
 //! - A swapped page: it is read back, unless it is still in memory for somebody else.
 //! - Below a stack: the stack grows, as far as its limit and the gap below it allow.
 
 use super::{
-    AddressSpace, Area, FilePage, Kind, Pages, Parts, Slot, Source,
+    AddressSpace, Area, FilePage, Frames, Kind, Pages, Parts, Slot, Source, Swap,
     area::address_of,
     entry::{Entry, State},
     is_exclusive, may_write,
     space::take_table,
 };
-use crate::{Access, Change, NoPage, PAGE, Pfn, Platform};
+use crate::{Access, Change, NoPage, PAGE, Pfn, Platform, Protection};
+use core::ops::ControlFlow;
 
 /// Why a process cannot have what it touched.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -99,8 +102,7 @@ impl<P: Platform> AddressSpace<P> {
     ) -> Result<Pfn, Fault> {
         let memory = &mut *parts.memory;
         if access != Access::Write || area.shared {
-            let writable = may_write(&memory.frames, &memory.swap, area, frame);
-            self.install(parts, area, page, frame, writable)?;
+            self.serve_hidden(parts, area, page, frame)?;
             return Ok(frame);
         }
         if is_exclusive(&memory.frames, frame) {
@@ -112,6 +114,46 @@ impl<P: Platform> AddressSpace<P> {
         self.usage.remove(parts.memory.frames.kind(frame));
         parts.memory.give(frame);
         Ok(copy)
+    }
+
+    /// Maps a page that is in memory, and those around it that are too and are not mapped either.
+    fn serve_hidden(
+        &mut self,
+        parts: &mut Parts<'_, P>,
+        area: &Area,
+        page: u64,
+        frame: Pfn,
+    ) -> Result<(), NoPage> {
+        let memory = &mut *parts.memory;
+        let change = |frames: &Frames, swap: &Swap<P>, page, frame| {
+            let writable = may_write(frames, swap, area, frame);
+            Change { page: address_of(page), to: Some((frame, area.rights.protection(writable))) }
+        };
+        memory.filling.push(change(&memory.frames, &memory.swap, page, frame));
+        let around = memory.settings.around;
+        let start = page & !(around - 1);
+        let near = area.pages.overlap(Pages { start, end: start + around });
+        let _ = self.pages.walk(near.range(), |near, entry| {
+            if let State::Present(frame) = entry.state()
+                && near != page
+                && !entry.is_mapped()
+            {
+                memory.filling.push(change(&memory.frames, &memory.swap, near, frame));
+            }
+            ControlFlow::Continue(())
+        });
+        let frames = &mut memory.frames;
+        let done = parts
+            .platform
+            .change(&mut self.tables, &memory.filling, &mut || take_table(frames, &mut self.usage));
+        let done = done.err().unwrap_or(memory.filling.len());
+        for change in memory.filling.drain(..).take(done) {
+            if let Some((frame, protection)) = change.to {
+                let writable = protection.contains(Protection::WRITE);
+                self.pages.set(change.page.0 / PAGE as u64, Entry::mapped(frame, writable));
+            }
+        }
+        if done == 0 { Err(NoPage) } else { Ok(()) }
     }
 
     /// The first touch of anonymous memory.

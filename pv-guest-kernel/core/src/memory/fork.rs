@@ -1,24 +1,46 @@
 //! `fork`: an address space like another, which shares its pages until one of the two writes.
+//!
+//! Most children end soon, or become another program: little of what they have is mapped for
+//! them before they touch it, and then with what is around it. Two pages every child touches at
+//! once: that of its next instruction, and that of its stack, which the parent writes at once too.
 
 use super::{
-    AddressSpace, Area, Parts, Usage,
+    AddressSpace, Area, Kind, Parts, Usage,
     area::address_of,
     areas::Held,
     entry::{Entry, State},
     mapping::full,
     space::take_table,
 };
-use crate::{Change, NoPage, Platform};
+use crate::{Change, NoPage, PAGE, Platform};
+use core::ops::{ControlFlow, Range};
+
+/// Where a process is when it forks, in pages.
+struct Place {
+    /// What is mapped around its next instruction.
+    code: Range<u64>,
+    /// The page of its stack.
+    stack: u64,
+}
 
 impl<P: Platform> AddressSpace<P> {
-    /// A child. Private pages are read-only in both from now on; whoever writes one first gets
-    /// a copy, and the last has it to itself. The parent's changes are handed to the platform
-    /// in large batches, and so is what fills the child's tables.
+    /// A child of a process that is at `pc` with its stack at `sp`. Private pages are read-only in
+    /// both from now on; whoever writes one first gets a copy, and the last has it to itself. The
+    /// page at `sp` is copied now if there are pages enough, and stays the parent's. The changes
+    /// are handed to the platform in large batches.
     ///
     /// # Errors
     /// [`NoPage`]: there is no child, and the parent is as before but for faults that find its
     /// pages writable again.
-    pub fn fork(&mut self, parts: &mut Parts<'_, P>) -> Result<AddressSpace<P>, NoPage> {
+    pub fn fork(
+        &mut self,
+        parts: &mut Parts<'_, P>,
+        pc: u64,
+        sp: u64,
+    ) -> Result<AddressSpace<P>, NoPage> {
+        let around = parts.memory.settings.around;
+        let code = pc / PAGE as u64 & !(around - 1);
+        let place = Place { code: code..code + around, stack: sp / PAGE as u64 };
         let mut child = AddressSpace::new(parts.platform, parts.memory, self.layout, self.limits)?;
         child.heap = self.heap;
         child.areas = self.areas.clone();
@@ -31,7 +53,7 @@ impl<P: Platform> AddressSpace<P> {
             if let Some(area) = child.areas.get(index).copied()
                 && done.is_ok()
             {
-                done = self.fork_area(parts, &mut child, &area);
+                done = self.fork_area(parts, &mut child, &area, &place);
             }
         }
         // The parent's entries are read-only by now, whatever becomes of the child.
@@ -51,6 +73,7 @@ impl<P: Platform> AddressSpace<P> {
         parts: &mut Parts<'_, P>,
         child: &mut AddressSpace<P>,
         area: &Area,
+        place: &Place,
     ) -> Result<(), NoPage> {
         let mut rest = area.pages.range();
         let (read, write) = (area.rights.protection(false), area.rights.protection(true));
@@ -61,25 +84,35 @@ impl<P: Platform> AddressSpace<P> {
                 rest.clone(),
                 &mut memory.leaves,
                 |page, entry| {
-                    match entry.state() {
-                        State::Present(frame) => {
-                            memory.frames.share(frame)?;
-                            let was = entry.is_writable();
-                            let kept = was && area.shared;
-                            let to = Some((frame, if kept { write } else { read }));
-                            let change = Change { page: address_of(page), to };
-                            if was && !kept {
-                                *entry = Entry::mapped(frame, false);
-                                memory.changes.push(change);
-                            }
-                            if entry.is_mapped() {
-                                memory.filling.push(change);
-                            }
+                    let State::Present(frame) = entry.state() else {
+                        if let State::Swapped(slot) = entry.state() {
+                            memory.swap.refer(slot);
                         }
-                        State::Swapped(slot) => memory.swap.refer(slot),
-                        State::Empty => (),
+                        return Ok((*entry, ControlFlow::Continue(())));
+                    };
+                    let address = address_of(page);
+                    let own = entry.is_writable() && !area.shared;
+                    if own
+                        && page == place.stack
+                        && memory.frames.has_plenty()
+                        && let Ok(copy) = memory.frames.take(Kind::Anonymous)
+                    {
+                        parts.platform.copy(frame, copy);
+                        memory.filling.push(Change { page: address, to: Some((copy, write)) });
+                        return Ok((Entry::mapped(copy, true), full(memory.filling.len())));
                     }
-                    Ok(full(memory.filling.len()))
+                    memory.frames.share(frame)?;
+                    if own {
+                        *entry = Entry::mapped(frame, false);
+                        memory.changes.push(Change { page: address, to: Some((frame, read)) });
+                    }
+                    let mut childs = Entry::hidden(frame);
+                    if entry.is_mapped() && place.code.contains(&page) {
+                        let to = Some((frame, if entry.is_writable() { write } else { read }));
+                        memory.filling.push(Change { page: address, to });
+                        childs = *entry;
+                    }
+                    Ok((childs, full(memory.filling.len().max(memory.changes.len()))))
                 },
             )?;
             match next {

@@ -128,8 +128,8 @@ impl PageMap {
     }
 
     /// Calls `visit` with every entry of the range that is set, in order; it may change the
-    /// entry as in [`walk`](Self::walk), and then `to` has the same. When it breaks, the page to
-    /// go on with is returned.
+    /// entry as in [`walk`](Self::walk), and `to` has the entry that it returns, which is not
+    /// [`Entry::EMPTY`]. When it breaks, the page to go on with is returned.
     ///
     /// # Errors
     /// What `visit` returns; [`NoPage`] when there are as many leaves as there may be. `to` has
@@ -140,7 +140,7 @@ impl PageMap {
         to: &mut PageMap,
         range: Range<u64>,
         leaves: &mut Leaves,
-        mut visit: impl FnMut(u64, &mut Entry) -> Result<ControlFlow<()>, NoPage>,
+        mut visit: impl FnMut(u64, &mut Entry) -> Result<(Entry, ControlFlow<()>), NoPage>,
     ) -> Result<Option<u64>, NoPage> {
         let mut index = match self.find(range.start / LEAF as u64) {
             Ok(index) | Err(index) => index,
@@ -157,14 +157,14 @@ impl PageMap {
                 let copy = &mut to.leaves[to.last].1;
                 let mut next = Ok(None);
                 let _ = leaf.visit(from..until, |at, entry| {
-                    let flow = match visit(base + at as u64, entry) {
-                        Ok(flow) => flow,
+                    let (other, flow) = match visit(base + at as u64, entry) {
+                        Ok(visited) => visited,
                         Err(NoPage) => {
                             next = Err(NoPage);
                             return ControlFlow::Break(());
                         }
                     };
-                    copy.set(at, *entry);
+                    copy.set(at, other);
                     if flow.is_break() {
                         next = Ok(Some(base + at as u64 + 1));
                     }

@@ -164,8 +164,11 @@ impl<P: Platform> Kernel<P> {
             }
             return Ok(None);
         }
+        let registers = &self.process(who).registers;
+        let (pc, sp) = (registers.pc(), registers.sp());
         let mut user = self.user(who);
-        let mut space = user.space.fork(&mut user.parts.lend()).map_err(|_| Stop::NoMemory)?;
+        let forked = user.space.fork(&mut user.parts.lend(), pc, sp);
+        let mut space = forked.map_err(|_| Stop::NoMemory)?;
         if set {
             let mut parts = self.parts();
             let written =

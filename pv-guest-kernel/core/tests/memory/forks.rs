@@ -12,6 +12,7 @@ fn both_see_what_was_and_neither_what_the_other_writes() {
     let address = world.private(0, 2);
     world.store(0, address, 1).unwrap();
     let child = world.fork(0);
+    assert_eq!(world.load(child, address), Ok(1));
     assert_eq!(world.page_at(child, address), world.page_at(0, address));
     assert_eq!(world.entry(0, address).unwrap().1, Protection::empty());
     world.audit();
@@ -84,18 +85,73 @@ fn shared_memory_stays_shared() {
 }
 
 #[test]
-fn fork_is_a_batch_for_the_parent_and_one_for_the_child() {
+fn fork_is_a_batch_for_the_parent_and_a_little_for_the_child() {
     let mut world = World::new(700, 0);
-    let address = world.private(0, 300);
-    (0..300).for_each(|page| world.store(0, address + page * PAGE_BYTES, 1).unwrap());
+    let address = world.private(0, 304);
+    (0..304).for_each(|page| world.store(0, address + page * PAGE_BYTES, 1).unwrap());
     let (changes, batches) = world.platform.changes();
-    world.fork(0);
+    // What is around the next instruction: as many as a fault maps.
+    let child = world.fork_at(0, address + 32 * PAGE_BYTES, 0);
     let (changes_after, batches_after) = world.platform.changes();
-    assert_eq!((changes_after - changes, batches_after - batches), (600, 2));
+    assert_eq!((changes_after - changes, batches_after - batches), (304 + 16, 2));
+    let mapped = (0..304).filter(|page| world.entry(child, address + page * PAGE_BYTES).is_some());
+    assert_eq!(mapped.count(), 16);
     // What is read-only already is not changed again.
     world.fork(0);
-    let (changes_then, batches_then) = world.platform.changes();
-    assert_eq!((changes_then - changes_after, batches_then - batches_after), (300, 1));
+    assert_eq!(world.platform.changes(), (changes_after, batches_after));
+    world.audit();
+    world.finish();
+}
+
+#[test]
+fn a_child_finds_its_pages_with_those_around_them() {
+    let mut world = World::new(64, 0);
+    // Around a page are those that follow a border of sixteen.
+    let pages = world.private(0, 47);
+    let first = pages.next_multiple_of(16 * PAGE_BYTES);
+    let address = |page: u8| first + u64::from(page) * PAGE_BYTES;
+    (0..20).for_each(|page| world.store(0, address(page), page).unwrap());
+    let child = world.fork(0);
+    let is_mapped = |world: &mut World, page: u8| world.entry(child, address(page)).is_some();
+    assert!((0..20).all(|page| !is_mapped(&mut world, page)));
+    let faults = world.spaces[child].usage().faults;
+    assert_eq!(world.load(child, address(5)), Ok(5));
+    assert!((0..20).all(|page| is_mapped(&mut world, page) == (page < 16)));
+    (0..16).for_each(|page| assert_eq!(world.load(child, address(page)), Ok(page)));
+    assert_eq!(world.spaces[child].usage().faults, faults + 1);
+    // To write is to copy, mapped or not.
+    for page in [6, 18] {
+        world.store(child, address(page), 100).unwrap();
+        assert_eq!(world.load(0, address(page)), Ok(page));
+    }
+    assert!(!is_mapped(&mut world, 19));
+    // Who is left alone with its pages has them to write, hidden or not.
+    world.exit(0);
+    world.store(child - 1, address(19), 7).unwrap();
+    world.audit();
+    world.finish();
+}
+
+#[test]
+fn the_page_of_the_stack_is_copied_at_once() {
+    let mut world = World::new(64, 0);
+    let address = world.private(0, 2);
+    (0..2).for_each(|page| world.store(0, address + page * PAGE_BYTES, 1).unwrap());
+    let page = world.page_at(0, address);
+    let child = world.fork_at(0, 0, address + 100);
+    // Each writes its own without a fault; the other page is shared.
+    assert_eq!(world.page_at(0, address), page);
+    assert_ne!(world.page_at(child, address), page);
+    for who in [0, child] {
+        assert_eq!(world.entry(who, address).unwrap().1, Protection::WRITE);
+        assert_eq!(world.load(who, address), Ok(1));
+    }
+    world.store(child, address, 2).unwrap();
+    assert_eq!(world.load(0, address), Ok(1));
+    let other = address + PAGE_BYTES;
+    assert_eq!(world.load(child, other), Ok(1));
+    assert_eq!(world.page_at(child, other), world.page_at(0, other));
+    world.audit();
     world.finish();
 }
 
@@ -108,7 +164,7 @@ fn a_fork_without_memory_leaves_no_child_and_the_parent_whole() {
         let before = world.memory.info();
         world.inflate(before.free - 2);
         let (spaces, mut parts) = world.parts();
-        assert!(spaces[0].fork(&mut parts).is_err());
+        assert!(spaces[0].fork(&mut parts, address, 0).is_err());
         world.deflate();
         let after = world.memory.info();
         assert_eq!((after.free, after.tables, after.leaves), (before.free, before.tables, 1));
@@ -121,7 +177,7 @@ fn a_fork_without_memory_leaves_no_child_and_the_parent_whole() {
     let address = world.private(0, 1);
     world.store(0, address, 1).unwrap();
     let (spaces, mut parts) = world.parts();
-    assert!(spaces[0].fork(&mut parts).is_err());
+    assert!(spaces[0].fork(&mut parts, address, 0).is_err());
     world.audit();
     world.finish();
 }
@@ -135,6 +191,7 @@ fn rights_that_come_back_do_not_make_shared_pages_writable() {
     let child = world.fork(0);
     world.protect(0, address, 1, RW).unwrap();
     world.protect(child, address, 1, RW).unwrap();
+    assert_eq!(world.load(child, address), Ok(1));
     assert_eq!(world.entry(child, address).unwrap().1, Protection::empty());
     world.store(child, address, 2).unwrap();
     assert_eq!(world.load(0, address), Ok(1));

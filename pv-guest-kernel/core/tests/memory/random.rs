@@ -8,7 +8,7 @@ use crate::{
 use kernel_core::{
     Access,
     memory::{
-        Fault, FileId, Mapping, Pages, Place, Rights, Settings, SpaceError, UserMemory,
+        Area, Fault, FileId, Mapping, Pages, Place, Rights, Settings, SpaceError, UserMemory,
         oom::{self, Candidate},
     },
 };
@@ -120,7 +120,10 @@ impl Run {
         }
         loop {
             let (spaces, mut parts) = self.world.parts();
-            if let Ok(child) = spaces[who].fork(&mut parts) {
+            let at = |area: Option<&Area>| area.map_or(0, |area| area.pages.addresses().start);
+            let areas = spaces[who].areas();
+            let (pc, sp) = (at(areas.first()), at(areas.last()));
+            if let Ok(child) = spaces[who].fork(&mut parts, pc, sp) {
                 spaces.push(child);
                 break;
             }

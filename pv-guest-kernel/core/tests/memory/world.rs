@@ -194,8 +194,13 @@ impl World {
 
     /// Forks, and returns the child's index.
     pub fn fork(&mut self, who: usize) -> usize {
+        self.fork_at(who, 0, 0)
+    }
+
+    /// Forks a process that is at that instruction, with its stack there.
+    pub fn fork_at(&mut self, who: usize, pc: u64, sp: u64) -> usize {
         let (spaces, mut parts) = self.parts();
-        let child = spaces[who].fork(&mut parts).unwrap();
+        let child = spaces[who].fork(&mut parts, pc, sp).unwrap();
         spaces.push(child);
         spaces.len() - 1
     }
