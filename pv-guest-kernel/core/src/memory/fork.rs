@@ -39,7 +39,7 @@ impl<P: Platform> AddressSpace<P> {
         sp: u64,
     ) -> Result<AddressSpace<P>, NoPage> {
         let around = parts.memory.settings.around;
-        let code = pc / PAGE as u64 & !(around - 1);
+        let code = (pc / PAGE as u64) & !(around - 1);
         let place = Place { code: code..code + around, stack: sp / PAGE as u64 };
         let mut child = AddressSpace::new(parts.platform, parts.memory, self.layout, self.limits)?;
         child.heap = self.heap;
