@@ -34,7 +34,7 @@ macro_rules! rules {
                 match self {
                     $(Self::$rule => f.write_str($meaning),)*
                     Self::Room(errno) => {
-                        write!(f, "does not fit ({errno}): make it smaller, or the limits larger")
+                        write!(f, "does not fit ({errno}): make it smaller, or give the kernel more memory")
                     }
                 }
             }
