@@ -6,7 +6,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Modules that the kernel has without naming them: they hold what the linker looks for.
-const LINKED: [&str; 3] = ["arch", "panic", "start"];
+const LINKED: [&str; 4] = ["arch", "heap", "panic", "start"];
 
 /// Names of modules of the library `crate_` that code reaches which names `library::...`.
 pub fn used(library: &str, crate_: &Module, users: &[&Module]) -> BTreeSet<String> {
