@@ -1,5 +1,5 @@
 //! `cargo xtask spec`: builds the book, with a page that says which tests check which clause, and
-//! one that says what answers which advisory.
+//! one that says what answers which advisory; and a page of the guest kernel's system calls.
 //!
 //! A clause is a line of the book that begins with its tag, `**PT_PIN.3**`. A test cites the tags
 //! of the clauses that it checks: one of the conformance suite in its list, any other in a line
@@ -10,6 +10,7 @@ mod advisories;
 mod book;
 mod cited;
 mod coverage;
+mod system_calls;
 
 use crate::build::write;
 use crate::conformance::c_tests;
@@ -24,7 +25,7 @@ use std::process::Command;
 /// The version of mdbook that is installed when none is there.
 const MDBOOK: &str = "0.5.4";
 
-/// Build the book of the interface, and its pages of coverage and of advisories.
+/// Build the book of the interface, and its pages of coverage, of advisories and of system calls.
 #[derive(Args)]
 pub struct Spec {
     /// Only check: fail when a test cites a clause that there is not, or when a page that
@@ -103,9 +104,9 @@ impl Page {
 }
 
 /// The pages that are written.
-pub fn pages(coverage: &coverage::Coverage) -> Result<[Page; 2]> {
+pub fn pages(coverage: &coverage::Coverage) -> Result<[Page; 3]> {
     let path = workspace::root().join("spec/src/coverage.md");
-    Ok([Page { path, text: coverage.page.clone() }, advisories::page()?])
+    Ok([Page { path, text: coverage.page.clone() }, advisories::page()?, system_calls::page()?])
 }
 
 /// mdbook in `PATH`, or where `cargo xtask spec` installs it.

@@ -21,8 +21,8 @@ const CHUNK: usize = 128;
 /// there are and in the order of their names, has another that can go. How many were freed.
 ///
 /// It ends: a page that was used gets one second chance, and not another. It frees none when it
-/// is not pages that are short, but [leaves](super::Settings::leaves): then only the end of a
-/// process helps.
+/// is not pages that are short, but [leaves](super::Settings::leaves) or
+/// [tables](super::Settings::tables): then only the end of a process helps.
 pub fn reclaim<P: Platform>(
     platform: &mut P,
     memory: &mut Memory<P>,
@@ -30,7 +30,7 @@ pub fn reclaim<P: Platform>(
     wanted: u64,
 ) -> u64 {
     let mut freed = 0;
-    if memory.leaves.are_out() {
+    if memory.leaves.are_out() || memory.frames.tables_are_out() {
         return 0;
     }
     memory.swap.make_room();
