@@ -19,13 +19,14 @@
 //!      +-----------------------------------------------------+
 //! ```
 //!
-//! Beside the driver stands what decides how much each guest is to have: [`activity`] and [`policy`].
+//! Beside the driver stands what decides how much each guest is to have: [`activity`], [`policy`] and [`control`].
 
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 pub mod activity;
+pub mod control;
 mod driver;
 pub mod policy;
 mod port;
