@@ -3,8 +3,8 @@
 
 use balloon::control::{Member, MemoryState, Order, Outlook, Planner, Reclaim, Room, Thresholds};
 use balloon::policy::{
-    AllocationPolicy, Bounds, Guest, IdleTax, MaxMin, Pages, PureShare, Shares, TaxRate, Work,
-    WorkingSet,
+    AllocationPolicy, Bounds, Guest, IdleTax, MaxMin, Pages, PureShare, Shares, Static, TaxRate,
+    Work, WorkingSet,
 };
 use proptest::prelude::*;
 
@@ -227,4 +227,20 @@ fn the_minimum_of_one_outranks_the_protection_of_another() {
     let (outlook, _, orders) = round(&mut planner, &PureShare, &members);
     assert!(outlook.overruled);
     assert!(matches!(orders[0], Order::Force { .. }), "{orders:?}");
+}
+
+#[test]
+fn what_a_guest_wants_now_does_not_count_as_its_size() {
+    let mut members = busy_and_idle();
+    for (member, maximum) in members.iter_mut().zip([8_000, 4_000]) {
+        member.guest.bounds = Bounds::new(Pages(500), Pages(maximum)).expect("ordered");
+        member.allocated = Pages(500);
+        member.wanted = Pages(maximum);
+    }
+    let mut planner = Planner::new(MEMORY, MEMORY);
+    let (_, all, _) = round(&mut planner, &Static, &members);
+    assert!(all[0].0.abs_diff(all[1].0 * 2) <= 2, "in proportion to size: {all:?}");
+    members[0].wanted = Pages(6_500);
+    let (_, less, _) = round(&mut planner, &Static, &members);
+    assert_eq!(less, all, "it wants more than its part still");
 }

@@ -14,6 +14,7 @@ mod conformance;
 mod debian;
 mod doctor;
 mod domains;
+mod experiment;
 mod fuzz;
 mod guest_option;
 mod hostile;
@@ -66,6 +67,7 @@ enum Command {
     Conformance(conformance::Conformance),
     Check(check::Check),
     Bench(bench::Bench),
+    Experiment(experiment::Experiment),
     Fuzz(fuzz::Fuzz),
     Hostile(hostile::Hostile),
     Lint(lint::Lint),
@@ -85,6 +87,7 @@ fn main() -> ExitCode {
         Command::Conformance(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Experiment(command) => command.run(),
         Command::Fuzz(command) => command.run(),
         Command::Hostile(command) => command.run(),
         Command::Lint(command) => command.run(),

@@ -1,7 +1,9 @@
 //! One round: what is asked of each guest now.
 
 use super::{MemoryState, Thresholds};
-use crate::policy::{AllocationPolicy, Bounds, Guest, Host, Pages, PolicyError, Work};
+use crate::policy::{
+    AllocationPolicy, Bounds, Guest, Host, Pages, PolicyError, TaxRate, Terms, Work, solve,
+};
 
 /// When memory is taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +28,11 @@ pub struct Member {
     pub protected: bool,
     /// Its balloon does not move.
     pub stalled: bool,
+}
+
+/// The terms that stand in a question.
+fn asked(guest: &Guest) -> Terms {
+    Terms { shares: guest.shares, tax: guest.tax.unwrap_or(TaxRate::NONE) }
 }
 
 /// What one guest is asked.
@@ -62,7 +69,7 @@ pub struct Outlook {
 /// as long as [`Work::needed`] says.
 #[derive(Debug)]
 pub struct Room<'a> {
-    /// The guests as they are put to the policy.
+    /// The guests as they are put to the solver.
     pub guests: &'a mut [Guest],
     /// The solver's.
     pub work: &'a mut [Work],
@@ -128,7 +135,7 @@ impl Planner {
         self.state = self.thresholds.next(self.state, free, self.memory);
         let mut floors = Pages::ZERO;
         for (member, guest) in members.iter().zip(room.guests.iter_mut()) {
-            *guest = self.question(member, true)?;
+            *guest = self.question(member, policy.terms(&member.guest), true)?;
             floors += guest.bounds.minimum();
         }
         let overruled = floors > self.memory;
@@ -136,20 +143,21 @@ impl Planner {
             // A guest below its minimum was promised what a protected one sits on.
             floors = Pages::ZERO;
             for (member, guest) in members.iter().zip(room.guests.iter_mut()) {
-                *guest = self.question(member, false)?;
+                *guest = self.question(member, policy.terms(&member.guest), false)?;
                 floors += guest.bounds.minimum();
             }
         }
         // What protected guests hold of the reserve is not to be had.
         let budget = self.budget().max(floors);
         let host = Host::new(budget, &room.guests[..members.len()])?;
-        policy.targets(&host, room.work, room.targets)?;
+        solve(&host, asked, room.work, room.targets)?;
         self.orders(members, free, room);
         Ok(Outlook { state: self.state, free, overruled })
     }
 
-    /// The guest that is put to the policy in place of the member.
-    fn question(&self, member: &Member, heeded: bool) -> Result<Guest, PolicyError> {
+    /// The guest that is put to the solver in place of the member. Its terms are those of the guest
+    /// as it is: what it has or needs now must not count as its size.
+    fn question(&self, member: &Member, terms: Terms, heeded: bool) -> Result<Guest, PolicyError> {
         let bounds = member.guest.bounds;
         let (least, most) = (bounds.minimum(), bounds.maximum());
         let ceiling = match self.reclaim {
@@ -158,7 +166,12 @@ impl Planner {
         };
         let floor =
             if heeded && member.protected { member.allocated.clamp(least, ceiling) } else { least };
-        Ok(Guest { bounds: Bounds::new(floor, ceiling)?, ..member.guest })
+        Ok(Guest {
+            bounds: Bounds::new(floor, ceiling)?,
+            shares: terms.shares,
+            tax: Some(terms.tax),
+            active: member.guest.active,
+        })
     }
 
     fn orders(&self, members: &[Member], free: Pages, room: &mut Room<'_>) {

@@ -1,6 +1,6 @@
 //! Prices: what a page costs its guest, as exact fractions.
 
-use super::{Guest, Pages, TaxRate, Terms};
+use super::{Guest, Pages, Shares, TaxRate, Terms};
 use core::cmp::Ordering;
 
 /// What a guest pays for each of its pages when it has that many: the reciprocal of the ratio of
@@ -17,6 +17,11 @@ pub struct Price {
 }
 
 impl Price {
+    /// So much for each of so many shares.
+    pub const fn new(charge: u64, shares: Shares) -> Price {
+        Price { beyond: false, over: charge, under: shares.get() as u64 }
+    }
+
     /// Of a page that is free.
     pub(crate) const FREE: Price = Price { beyond: false, over: 0, under: 1 };
 }

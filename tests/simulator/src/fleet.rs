@@ -24,6 +24,13 @@ impl Scheme {
         Scheme { name: name.into(), policy: Box::new(policy), sight }
     }
 
+    /// A policy that gives everyone its part at once, needed or not: as the targets do not depend on
+    /// what is used, nothing ever moves.
+    fn fixed(name: &str, policy: impl AllocationPolicy + 'static) -> Scheme {
+        let scheme = Scheme::lazy(name, policy);
+        Scheme { sight: Sight { reclaim: Reclaim::Eager, ..scheme.sight }, ..scheme }
+    }
+
     /// The idle tax at so many per cent.
     pub fn tax(per_cent: u16) -> Scheme {
         let rate = TaxRate::new(per_cent * 100).unwrap_or(TaxRate::FULL);
@@ -38,7 +45,7 @@ impl Scheme {
     /// All that are compared.
     pub fn all() -> Vec<Scheme> {
         let mut all = vec![
-            Scheme::lazy("static", Static),
+            Scheme::fixed("static", Static),
             Scheme::lazy("pure share", PureShare),
             Scheme::lazy("max-min", MaxMin),
         ];

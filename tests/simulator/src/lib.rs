@@ -10,6 +10,7 @@
 mod fleet;
 mod machine;
 mod result;
+pub mod timing;
 mod trace;
 
 pub use fleet::{Fleet, Scheme};

@@ -78,13 +78,18 @@ impl Test {
 }
 
 /// The tests of the host: those of the project, which plain `cargo test` runs in less than a
-/// minute; a long one of them; those of the guest kernel and of the C header; the oracle's, those of what processors share, of this program, and of the checker.
-const HOST: [(&str, &[&str]); 8] = [
+/// minute; the long ones of them; those of the simulator, of the guest kernel and of the C header; the oracle's, those of what processors share, of this program, and of the checker.
+const HOST: [(&str, &[&str]); 10] = [
     ("tests on the host", &[]),
     (
         "ten thousand domains made and destroyed",
         &["--package", "pv-core", "--test", "lifecycle", "--", "--ignored"],
     ),
+    (
+        "policies on twenty thousand random machines",
+        &["--package", "balloon", "--test", "policies", "--", "--ignored"],
+    ),
+    ("tests of the simulator", &["--package", "simulator"]),
     ("tests of the guest kernel", &["--package", "kernel-core"]),
     ("the C header", &["--package", "abi-header"]),
     ("the oracle and the corpora", &["--package", "oracle", "--package", "fuzz-harness"]),

@@ -1,0 +1,144 @@
+//! `cargo xtask experiment`: experiments that print their figures beside those of the papers, and
+//! draw a picture. One file each; [`ALL`] lists them.
+
+mod admission;
+mod fleet;
+mod idle_tax;
+mod outcome;
+mod picture;
+mod solver;
+mod tax_sweep;
+
+use crate::{table, workspace};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use outcome::Outcome;
+use std::path::PathBuf;
+
+/// Run an experiment: its table beside the paper's figures, and a picture.
+#[derive(Args)]
+pub struct Experiment {
+    /// Which one; `--list` names them.
+    #[arg(required_unless_present = "list")]
+    name: Option<String>,
+    /// Name the experiments.
+    #[arg(long)]
+    list: bool,
+    /// Write the figures as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Fail when a figure is not what it has to be.
+    #[arg(long)]
+    check: bool,
+    /// Where to put the picture; `target/experiments/NAME.svg` if it is not given.
+    #[arg(long)]
+    picture: Option<PathBuf>,
+}
+
+/// An experiment: one that boots machines does so in `run`.
+struct Entry {
+    name: &'static str,
+    about: &'static str,
+    run: fn() -> Result<Outcome>,
+}
+
+/// Every experiment, in the order of the book.
+const ALL: [Entry; 5] = [
+    Entry {
+        name: "idle-tax",
+        about: "two guests of 256 MB, one idle: ESX's experiment",
+        run: idle_tax::run,
+    },
+    Entry {
+        name: "tax-sweep",
+        about: "rates from 0 to 100 %: what each guest has, and what a fleet lacks",
+        run: tax_sweep::run,
+    },
+    Entry {
+        name: "policies",
+        about: "thousands of guests under each policy: shortage, fairness, memory moved",
+        run: fleet::run,
+    },
+    Entry {
+        name: "solver",
+        about: "targets of 10,000 guests at once, beside bisection and a sort",
+        run: solver::run,
+    },
+    Entry {
+        name: "admission",
+        about: "how many guests a machine takes, and whether it keeps what it promised",
+        run: admission::run,
+    },
+];
+
+impl Experiment {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        let Some(name) = self.name.filter(|_| !self.list) else {
+            let mut rows = table::new(&["experiment", ""]);
+            for entry in &ALL {
+                rows.add_row([entry.name, entry.about]);
+            }
+            println!("{}", table::text(&rows));
+            return Ok(());
+        };
+        let Some(entry) = ALL.iter().find(|entry| entry.name == name) else {
+            let names: Vec<_> = ALL.iter().map(|entry| entry.name).collect();
+            bail!("there is no experiment `{name}`; there are {}", names.join(", "));
+        };
+        let outcome = (entry.run)().with_context(|| format!("the experiment {name}"))?;
+        let path = match self.picture {
+            Some(path) => path,
+            None => workspace::root().join("target/experiments").join(format!("{name}.svg")),
+        };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        }
+        std::fs::write(&path, picture::svg(&outcome.picture)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        if self.json {
+            println!("{:#}", outcome.json(name.as_str()));
+        } else {
+            println!("{}", outcome.text());
+            println!("picture: {}", path.display());
+        }
+        let missed: Vec<_> = outcome.missed().collect();
+        if self.check && !missed.is_empty() {
+            bail!("not what it has to be: {}", missed.join("; "));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(name: &str) -> Outcome {
+        let entry = ALL.iter().find(|entry| entry.name == name).expect("it is listed");
+        (entry.run)().expect("it runs")
+    }
+
+    #[test]
+    fn figures_that_do_not_depend_on_time_hold() {
+        for name in ["idle-tax", "admission"] {
+            let outcome = outcome(name);
+            assert_eq!(outcome.missed().collect::<Vec<_>>(), Vec::<String>::new(), "{name}");
+            assert!(outcome.figures.iter().any(|figure| figure.holds.is_some()), "{name}");
+            let drawn = picture::svg(&outcome.picture).expect("drawn");
+            assert!(drawn.starts_with("<svg") && drawn.contains("</svg>"), "{name}");
+        }
+    }
+
+    #[test]
+    fn text_and_json_have_the_same_rows() {
+        let outcome = outcome("idle-tax");
+        let rows = outcome.tables[0].rows.len();
+        let json = outcome.json("idle-tax");
+        assert_eq!(json["tables"][0]["rows"].as_array().map(Vec::len), Some(rows));
+        for row in &outcome.tables[0].rows {
+            assert!(outcome.text().contains(&row[0].to_string()), "{}", row[0]);
+        }
+    }
+}
