@@ -55,6 +55,7 @@ const LINES: &[Line] = &[
     line("protection_fault", "protection fault, to the handler and back", None, Some(1.32)),
     line("page_fault", "page fault, a file's page and 15 around it", Some(1.5), Some(1.92)),
     line("page_fault_zero", "page fault, a page of zeros", Some(1.5), None),
+    line("fill", "a page of zeros, in memory that is filled in order", Some(1.5), None),
     line("switch_2", "context switch, 2 processes", None, Some(2.56)),
     line("switch_16", "context switch, 16 processes", None, None),
 ];

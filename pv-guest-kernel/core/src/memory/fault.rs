@@ -4,23 +4,23 @@
 //!   plenty, who only reads gets the one page of zeros that all share, and a page of its own
 //!   when it writes.
 //! - A file, private: the file's page, read-only; a copy when it is written. A file, shared: the
-//!   file's page as the rights are. Neighbours that the file has in memory are mapped with it.
-//! - A page that is in memory and not mapped, as a child's are after a fork: it is mapped, and
-//!   so are its neighbours of that kind when it is read.
+//!   file's page as the rights are.
+//! - A page that is in memory and not mapped, as a child's are after a fork: it is mapped.
 //! - A private page that others use as well: a copy. One that has no other user is written in
 //!   place.
 //! - A swapped page: it is read back, unless it is still in memory for somebody else.
 //! - Below a stack: the stack grows, as far as its limit and the gap below it allow.
+//!
+//! What is mapped beside the page that was touched, `around` says.
 
 use super::{
-    AddressSpace, Area, FilePage, Frames, Kind, Pages, Parts, Slot, Source, Swap,
+    AddressSpace, Area, FilePage, Kind, Parts, Slot, Source,
     area::address_of,
     entry::{Entry, State},
-    is_exclusive, may_write,
+    is_exclusive,
     space::take_table,
 };
-use crate::{Access, Change, NoPage, PAGE, Pfn, Platform, Protection};
-use core::ops::ControlFlow;
+use crate::{Access, Change, NoPage, PAGE, Pfn, Platform};
 
 /// Why a process cannot have what it touched.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -116,46 +116,6 @@ impl<P: Platform> AddressSpace<P> {
         Ok(copy)
     }
 
-    /// Maps a page that is in memory, and those around it that are too and are not mapped either.
-    fn serve_hidden(
-        &mut self,
-        parts: &mut Parts<'_, P>,
-        area: &Area,
-        page: u64,
-        frame: Pfn,
-    ) -> Result<(), NoPage> {
-        let memory = &mut *parts.memory;
-        let change = |frames: &Frames, swap: &Swap<P>, page, frame| {
-            let writable = may_write(frames, swap, area, frame);
-            Change { page: address_of(page), to: Some((frame, area.rights.protection(writable))) }
-        };
-        memory.filling.push(change(&memory.frames, &memory.swap, page, frame));
-        let around = memory.settings.around;
-        let start = page & !(around - 1);
-        let near = area.pages.overlap(Pages { start, end: start + around });
-        let _ = self.pages.walk(near.range(), |near, entry| {
-            if let State::Present(frame) = entry.state()
-                && near != page
-                && !entry.is_mapped()
-            {
-                memory.filling.push(change(&memory.frames, &memory.swap, near, frame));
-            }
-            ControlFlow::Continue(())
-        });
-        let frames = &mut memory.frames;
-        let done = parts
-            .platform
-            .change(&mut self.tables, &memory.filling, &mut || take_table(frames, &mut self.usage));
-        let done = done.err().unwrap_or(memory.filling.len());
-        for change in memory.filling.drain(..).take(done) {
-            if let Some((frame, protection)) = change.to {
-                let writable = protection.contains(Protection::WRITE);
-                self.pages.set(change.page.0 / PAGE as u64, Entry::mapped(frame, writable));
-            }
-        }
-        if done == 0 { Err(NoPage) } else { Ok(()) }
-    }
-
     /// The first touch of anonymous memory.
     fn serve_zeros(
         &mut self,
@@ -171,7 +131,11 @@ impl<P: Platform> AddressSpace<P> {
         }
         let frame = memory.frames.take(Kind::Anonymous)?;
         parts.platform.clear(frame);
-        self.install_new(parts, area, page, frame)
+        let next = self.wanted_next(memory, area, page);
+        if next.is_empty() {
+            return self.install_new(parts, area, page, frame);
+        }
+        self.serve_ahead(parts, area, page, frame, next)
     }
 
     /// The first touch of a file.
@@ -231,53 +195,6 @@ impl<P: Platform> AddressSpace<P> {
         }
         self.usage.add(parts.memory.frames.kind(frame));
         Ok(frame)
-    }
-
-    /// Maps a page of a file, and those around it that the file has in memory and that fit in
-    /// the same batch.
-    fn serve_around(
-        &mut self,
-        parts: &mut Parts<'_, P>,
-        area: &Area,
-        page: u64,
-        frame: Pfn,
-    ) -> Result<Pfn, Fault> {
-        let Source::File { file, .. } = area.source else { return Err(Fault::Bus) };
-        let memory = &mut *parts.memory;
-        let protection = area.rights.protection(area.shared);
-        memory.frames.share(frame)?;
-        memory.filling.push(Change { page: address_of(page), to: Some((frame, protection)) });
-        let around = memory.settings.around;
-        let start = page & !(around - 1);
-        for near in area.pages.overlap(Pages { start, end: start + around }).range() {
-            if near != page && self.pages.get(near) == Entry::EMPTY {
-                let index = area.index_of(near);
-                let found =
-                    parts.files.page(parts.platform, &mut memory.frames, file, index, false);
-                if let FilePage::Page(frame) = found
-                    && memory.frames.share(frame).is_ok()
-                {
-                    let to = Some((frame, protection));
-                    memory.filling.push(Change { page: address_of(near), to });
-                }
-            }
-        }
-        let frames = &mut memory.frames;
-        let done = parts
-            .platform
-            .change(&mut self.tables, &memory.filling, &mut || take_table(frames, &mut self.usage));
-        let done = done.err().unwrap_or(memory.filling.len());
-        for (at, change) in memory.filling.drain(..).enumerate() {
-            let Some((frame, _)) = change.to else { continue };
-            if at < done {
-                let writable = area.shared && area.rights.allow(Access::Write);
-                self.pages.set(change.page.0 / PAGE as u64, Entry::mapped(frame, writable));
-                self.usage.add(memory.frames.kind(frame));
-            } else {
-                memory.frames.give(frame);
-            }
-        }
-        if done == 0 { Err(Fault::NoMemory) } else { Ok(frame) }
     }
 
     /// Maps a copy of a page, which the process then has to itself.

@@ -24,6 +24,7 @@
 
 mod area;
 mod areas;
+mod around;
 #[cfg(any(test, feature = "model"))]
 mod audit;
 mod backing;
@@ -83,11 +84,14 @@ pub struct Settings {
     /// Pages of a file that one fault maps at most, when the file has them in memory: a power
     /// of two, 1 for only the one that is needed.
     pub around: u64,
+    /// Pages of zeros that one fault maps at most, in memory that a process fills in order, when
+    /// there are plenty: a power of two, 1 for only the one that is needed.
+    pub ahead: u64,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { leaves: 1024, areas: 16384, tables: 1 << 20, around: 16 }
+        Settings { leaves: 1024, areas: 16384, tables: 1 << 20, around: 16, ahead: 4 }
     }
 }
 
@@ -124,18 +128,19 @@ impl<P: Platform> Memory<P> {
     /// [`NoPage`]: there is none at all.
     ///
     /// # Panics
-    /// If [`Settings::around`] is no power of two, or above 512.
+    /// If [`Settings::around`] or [`Settings::ahead`] is no power of two, or above 512.
     pub fn new(
         platform: &mut P,
         mut frames: Frames,
         settings: Settings,
         backing: Option<Box<dyn Backing<P>>>,
     ) -> Result<Memory<P>, NoPage> {
-        let around = settings.around;
-        assert!(
-            around.is_power_of_two() && around <= BATCH as u64,
-            "a fault maps a power of two of pages, at most {BATCH}, not {around}"
-        );
+        for pages in [settings.around, settings.ahead] {
+            assert!(
+                pages.is_power_of_two() && pages <= BATCH as u64,
+                "a fault maps a power of two of pages, at most {BATCH}, not {pages}"
+            );
+        }
         if frames.watermarks().high == 0 {
             frames.set_watermarks(Watermarks::for_pages(frames.total()));
         }

@@ -153,8 +153,45 @@ fn what_is_cut_off_a_file_is_mapped_no_more() {
 }
 
 #[test]
+fn memory_that_is_filled_in_order_comes_a_few_pages_at_a_time() {
+    let mut world =
+        World::with(128, 0, Settings { leaves: 9, around: 16, ahead: 4, ..Settings::default() });
+    let pages = world.private(0, 23);
+    let first = pages.next_multiple_of(4 * PAGE_BYTES);
+    let address = |page: u64| first + page * PAGE_BYTES;
+    let faults = |world: &World| world.spaces[0].usage().faults;
+    let before = faults(&world);
+    // The first says nothing of the next; the second brings those up to the next border.
+    world.store(0, address(0), 1).unwrap();
+    assert_eq!(world.entry(0, address(1)), None);
+    world.store(0, address(1), 1).unwrap();
+    for page in 2..4 {
+        assert!(world.entry(0, address(page)).is_some(), "page {page}");
+    }
+    assert_eq!(world.entry(0, address(4)), None);
+    (2..12).for_each(|page| world.store(0, address(page), 1).unwrap());
+    assert_eq!(faults(&world), before + 4);
+    assert_eq!(world.spaces[0].usage().anonymous, 12);
+    // From above nothing comes that was not touched, nor over what is there.
+    world.store(0, address(18), 1).unwrap();
+    world.store(0, address(17), 1).unwrap();
+    world.store(0, address(16), 1).unwrap();
+    assert_eq!(world.entry(0, address(15)), None);
+    assert_eq!(world.spaces[0].usage().anonymous, 15);
+    // Nor when pages are few.
+    world.inflate(world.memory.info().free - 8);
+    world.store(0, address(12), 1).unwrap();
+    assert_eq!(world.entry(0, address(13)), None);
+    assert_eq!(world.load(0, address(3)), Ok(1));
+    world.audit();
+    world.deflate();
+    world.finish();
+}
+
+#[test]
 fn one_fault_maps_the_pages_around_it_that_the_file_has() {
-    let mut world = World::with(64, 0, Settings { leaves: 9, around: 4, ..Settings::default() });
+    let mut world =
+        World::with(64, 0, Settings { leaves: 9, around: 4, ahead: 1, ..Settings::default() });
     let mut pages = vec![Some(1); 16];
     pages[6] = None;
     world.add_file(3, &pages);
@@ -215,7 +252,8 @@ fn memory_that_is_out_changes_nothing() {
 
 #[test]
 fn a_process_cannot_have_the_kernels_heap_for_its_maps() {
-    let mut world = World::with(256, 0, Settings { leaves: 2, around: 1, ..Settings::default() });
+    let mut world =
+        World::with(256, 0, Settings { leaves: 2, around: 1, ahead: 1, ..Settings::default() });
     let limits = kernel_core::memory::Limits { pages: 1 << 20, ..LIMITS };
     world.spaces[0].set_limits(limits);
     for region in 0..3 {

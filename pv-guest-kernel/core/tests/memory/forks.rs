@@ -173,7 +173,8 @@ fn a_fork_without_memory_leaves_no_child_and_the_parent_whole() {
         world.finish();
     }
     // Nor without room in the kernel's maps.
-    let mut world = World::with(64, 0, Settings { leaves: 1, around: 1, ..Settings::default() });
+    let mut world =
+        World::with(64, 0, Settings { leaves: 1, around: 1, ahead: 1, ..Settings::default() });
     let address = world.private(0, 1);
     world.store(0, address, 1).unwrap();
     let (spaces, mut parts) = world.parts();

@@ -73,7 +73,11 @@ struct Run {
 
 impl Run {
     fn new(around: u64) -> Run {
-        let mut world = World::with(56, 24, Settings { leaves: 64, around, ..Settings::default() });
+        let mut world = World::with(
+            56,
+            24,
+            Settings { leaves: 64, around, ahead: around, ..Settings::default() },
+        );
         let mut contents = Contents::default();
         let full: Vec<_> = (1..7).map(|content| Some(content * 16)).collect();
         world.add_file(0, &full);

@@ -98,7 +98,7 @@ pub struct World {
 impl World {
     /// A world of that many free pages, swap slots beside them, and one address space.
     pub fn new(pages: u64, slots: u32) -> World {
-        Self::with(pages, slots, Settings::default())
+        Self::with(pages, slots, Settings { ahead: 1, ..Settings::default() })
     }
 
     pub fn with(pages: u64, slots: u32, settings: Settings) -> World {

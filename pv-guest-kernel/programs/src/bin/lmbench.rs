@@ -16,7 +16,8 @@
 //! | `mmap` | [`MAPPED`] pages of a file mapped shared, every fourth of a tenth of them written, unmapped |
 //! | `protection_fault` | a store to a page that is read-only: handler, return |
 //! | `page_fault` | a page of a file is read for the first time, and none near it was before |
-//! | `page_fault_zero` | a page of no file is written for the first time |
+//! | `page_fault_zero` | a page of no file is written for the first time, and the one before it was not |
+//! | `fill` | as that, in order, so that a kernel can foresee it |
 //! | `switch_2`, `switch_16` | a word through a ring of pipes with so many processes, a hop; the pipe's own cost subtracted |
 #![no_std]
 #![no_main]
@@ -69,7 +70,7 @@ const MOST_RUNS: usize = 9;
 /// A row: its name, and what measures one operation.
 type Row = (&'static str, fn(Plan) -> u64);
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 11] = [
     ("null_call", null_call),
     ("fork_exit", |plan| child(plan, || 0)),
     ("fork_exec", |plan| child(plan, || quietly(|| exec(HELLO)))),
@@ -77,7 +78,8 @@ const ROWS: [Row; 10] = [
     ("mmap", |plan| with_file(|file| map_and_unmap(plan, file))),
     ("protection_fault", protection_fault),
     ("page_fault", |plan| with_file(|file| file_faults(plan, file))),
-    ("page_fault_zero", zero_faults),
+    ("page_fault_zero", |plan| first_writes(plan, |index, count| count - 1 - index)),
+    ("fill", |plan| first_writes(plan, |index, _| index)),
     ("switch_2", |plan| context_switch(plan, 2)),
     ("switch_16", |plan| context_switch(plan, RING)),
 ];
@@ -238,16 +240,18 @@ fn file_faults(plan: Plan, file: i32) -> u64 {
     median(plan, operations, || (0..plan.dear).map(|_| once()).sum())
 }
 
-fn zero_faults(plan: Plan) -> u64 {
-    let length = plan.cheap as usize * PAGE;
+/// Pages are written for the first time, in the order that `page` gives.
+fn first_writes(plan: Plan, page: fn(usize, usize) -> usize) -> u64 {
+    let pages = plan.cheap as usize;
+    let length = pages * PAGE;
     median(plan, plan.cheap, || {
         let memory = new_memory(length, MAP_PRIVATE);
         check!(memory.is_ok(), "memory: {memory:?}");
         let memory = memory.unwrap_or(0);
         let count = taken(|| {
-            for page in (0..length).step_by(PAGE) {
+            for index in 0..pages {
                 // SAFETY: the memory is ours.
-                unsafe { store(memory + page, 1) };
+                unsafe { store(memory + page(index, pages) * PAGE, 1) };
             }
         });
         // SAFETY: nobody uses it any more.
