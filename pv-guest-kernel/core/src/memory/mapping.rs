@@ -121,11 +121,13 @@ impl<P: Platform> AddressSpace<P> {
         Ok(())
     }
 
-    /// Gives a range of addresses other rights.
+    /// Gives a range of addresses other rights, as far as it is mapped and may have them: like
+    /// Linux, it does what comes before an obstacle.
     ///
     /// # Errors
-    /// [`SpaceError::BadRange`]; [`SpaceError::NotMapped`], when part of it is not mapped;
-    /// [`SpaceError::NotAllowed`]; [`SpaceError::OverLimit`].
+    /// [`SpaceError::BadRange`]; [`SpaceError::OverLimit`]; then nothing has changed.
+    /// [`SpaceError::NotMapped`], from the first page on that is not mapped;
+    /// [`SpaceError::NotAllowed`], from the first that may not have the rights.
     pub fn protect(
         &mut self,
         parts: &mut Parts<'_, P>,
@@ -133,16 +135,23 @@ impl<P: Platform> AddressSpace<P> {
         length: u64,
         rights: Rights,
     ) -> Result<(), SpaceError> {
-        let pages = self.range(address, length)?;
-        if !self.areas.cover(pages) {
-            return Err(SpaceError::NotMapped);
+        let all = self.range(address, length)?;
+        let mut pages = Pages { end: all.start, ..all };
+        let mut obstacle = None;
+        for area in self.areas.within(all) {
+            if area.pages.start > pages.end {
+                break;
+            }
+            if !area.most.contains(rights) {
+                obstacle = Some(SpaceError::NotAllowed);
+                break;
+            }
+            pages.end = area.pages.end.min(all.end);
         }
-        let there = self.areas.within(pages);
-        if there.iter().any(|area| !area.most.contains(rights)) {
-            return Err(SpaceError::NotAllowed);
-        }
-        if there.iter().all(|area| area.rights == rights) {
-            return Ok(());
+        let done =
+            if pages == all { Ok(()) } else { Err(obstacle.unwrap_or(SpaceError::NotMapped)) };
+        if pages.is_empty() || self.areas.within(pages).iter().all(|area| area.rights == rights) {
+            return done;
         }
         let more = self.areas.cuts(pages);
         if self.areas.len() + more > self.limits.areas || !parts.memory.has_room_for_areas(more) {
@@ -157,7 +166,7 @@ impl<P: Platform> AddressSpace<P> {
             self.change_rights(parts, &area, area.pages.overlap(pages));
             next = area.pages.end;
         }
-        Ok(())
+        done
     }
 
     /// Forgets what is in private memory of a range: it is zeros, or the file's content, when

@@ -85,6 +85,23 @@ fn areas_and_pages_are_limited() {
 }
 
 #[test]
+fn rights_change_up_to_a_hole() {
+    let mut world = World::new(32, 0);
+    let address = world.private(0, 8);
+    let (spaces, mut parts) = world.parts();
+    spaces[0].unmap(&mut parts, address + 4 * PAGE_BYTES, PAGE_BYTES).unwrap();
+    let refused = world.protect(0, address + 2 * PAGE_BYTES, 6, Rights::READ);
+    assert_eq!(refused, Err(SpaceError::NotMapped));
+    let rights: Vec<_> =
+        world.spaces[0].areas().iter().map(|area| (area.pages.len(), area.rights)).collect();
+    assert_eq!(rights, [(2, RW), (2, Rights::READ), (3, RW)]);
+    let refused = world.protect(0, address + 4 * PAGE_BYTES, 4, Rights::READ);
+    assert_eq!(refused, Err(SpaceError::NotMapped));
+    assert_eq!(world.spaces[0].areas().len(), 3);
+    world.finish();
+}
+
+#[test]
 fn what_is_unmapped_comes_back_at_once() {
     let mut world = World::new(64, 0);
     let address = world.private(0, 20);
