@@ -182,7 +182,9 @@ impl FileSystem {
     fn open_fifo(&mut self, node: Node, flags: OpenFlags) -> Result<Opened, Errno> {
         let Some((ino, pipe)) = self.pipe_of(node) else { return Err(Errno::ENXIO) };
         let (read, write) = (flags.is_read(), flags.is_write());
+        // A pipe, unlike a FIFO, is opened again as it is: by the links in `/proc`.
         let alone = match (read, write) {
+            _ if self.inodes[ino].anonymous => false,
             (true, false) => pipe.writers == 0,
             (false, true) => pipe.readers == 0,
             _ => false,

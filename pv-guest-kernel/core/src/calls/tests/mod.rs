@@ -67,7 +67,7 @@ impl<const RISCV: bool> World<RISCV> {
         settings.files.file_pages = 4096;
         let program = Assembler::new(machine).exit(0).elf();
         let files = archive(&[("init", program)]);
-        let kernel = Kernel::new(model, frames, &files, b"quiet x=1", settings);
+        let kernel = Kernel::new(model, frames, &files, b"single x=1", settings);
         let kernel = kernel.expect("the kernel starts");
         let mut world = World { kernel, who: INIT, next: BUFFER };
         let mut map = |address, length, rights| {

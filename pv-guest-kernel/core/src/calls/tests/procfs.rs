@@ -116,12 +116,12 @@ fn maps_name_files_the_heap_and_the_stack() {
 #[test]
 fn arguments_and_environment_are_those_in_memory() {
     let mut world = World::new();
-    assert_eq!(world.content("/proc/1/cmdline"), b"/init\0quiet\0");
+    assert_eq!(world.content("/proc/1/cmdline"), b"/init\0single\0");
     let environment = world.content("/proc/self/environ");
     assert!(environment.ends_with(b"x=1\0") && environment.starts_with(b"HOME=/\0"));
     let at = world.kernel.processes.get(INIT).unwrap().image.arguments.start;
     world.store(at, b"/INIT");
-    assert_eq!(world.content("/proc/1/cmdline"), b"/INIT\0quiet\0");
+    assert_eq!(world.content("/proc/1/cmdline"), b"/INIT\0single\0");
     assert_eq!(world.content("/proc/1/comm"), b"init\n");
     let child = world.fork();
     world.kernel.processes.get_mut(child).unwrap().ids.uid = 5;
@@ -130,7 +130,7 @@ fn arguments_and_environment_are_those_in_memory() {
         let path = world.string(&format!("/proc/1/{file}"));
         assert_eq!(world.errno(Call::Open, &[path, 0]), Errno::EACCES);
     }
-    assert_eq!(world.content("/proc/1/cmdline"), b"/INIT\0quiet\0");
+    assert_eq!(world.content("/proc/1/cmdline"), b"/INIT\0single\0");
     assert_eq!(world.kernel.fs.usage().snapshot_bytes, 0);
 }
 
@@ -142,7 +142,7 @@ fn the_system_is_described() {
     world.kernel.idle_time = 2_500_000_000;
     for (file, expected) in [
         ("uptime", "12.34 2.50\n"),
-        ("cmdline", "quiet x=1\n"),
+        ("cmdline", "single x=1\n"),
         ("filesystems", "nodev\tproc\nnodev\ttmpfs\n"),
         ("loadavg", "0.00 0.00 0.00 1/1 1\n"),
         ("mounts", "tmpfs / tmpfs rw,size=16384k 0 0\nproc /proc proc rw 0 0\n"),

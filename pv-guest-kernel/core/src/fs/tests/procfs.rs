@@ -187,6 +187,26 @@ fn links_lead_to_the_files_themselves() {
 }
 
 #[test]
+fn a_pipe_is_opened_again_without_its_other_end() {
+    // A shell's here-document is a pipe whose writer has gone, and a program opens it by name.
+    let mut world = world();
+    let (read, write) = world.fs.pipe(caller!(world), OpenFlags::empty()).unwrap();
+    world.table.all.get_mut(&Pid(7)).unwrap().insert(read, false).unwrap();
+    assert_eq!(world.write(write, b"here"), Ok(4));
+    world.close(write);
+    let from = at(&world.fs, "/dev/fd/0");
+    let flags = OpenFlags::empty();
+    let opened = world.fs.open(caller!(world), from, flags, 0, &mut world.pages).unwrap();
+    assert_eq!(opened.wait, None);
+    assert_eq!(world.read(opened.description, 9), Ok(b"here".to_vec()));
+    assert_eq!(world.read(opened.description, 9), Ok(vec![]));
+    world.close(opened.description);
+    let mut fds = world.table.all.remove(&Pid(7)).unwrap();
+    fds.close_all(&mut world.fs, &mut world.pages);
+    assert_eq!((world.pages.taken(), world.fs.usage().open_files), (0, 0));
+}
+
+#[test]
 fn owners_and_paths() {
     let mut world = world();
     let stat = world.stat("/proc/300").unwrap();
