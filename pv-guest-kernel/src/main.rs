@@ -8,6 +8,8 @@
 //! | `peer=N` | domain to share a page and exchange signals with; it runs this kernel too |
 //! | `crash=HOW` | misbehave in that way, see `kernel/misbehave.rs` |
 //! | `machine-test` | test the machine under the kernel core, and no more |
+//! | `quiet` | run programs, from the file system that it was given, and show nothing before |
+//! | `init=`, `swap=`, `time=`, others | with a file system: see `kernel_core::kernel::Kernel::new` |
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

@@ -14,6 +14,7 @@ mod conformance;
 mod debian;
 mod doctor;
 mod domains;
+mod equivalence;
 mod experiment;
 mod fuzz;
 mod guest_option;
@@ -37,6 +38,7 @@ mod reported;
 mod rootfs;
 mod run;
 mod screen;
+mod script;
 mod size;
 mod spec;
 mod strip;
@@ -65,6 +67,7 @@ enum Command {
     Build(build::Build),
     Test(test::Test),
     Conformance(conformance::Conformance),
+    Equivalence(equivalence::Equivalence),
     Check(check::Check),
     Bench(bench::Bench),
     Experiment(experiment::Experiment),
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         Command::Build(command) => command.run(),
         Command::Test(command) => command.run(),
         Command::Conformance(command) => command.run(),
+        Command::Equivalence(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Experiment(command) => command.run(),
@@ -103,7 +107,12 @@ fn main() -> ExitCode {
         Err(error) => {
             let style = console::Style::new().for_stderr().red().bold();
             eprintln!("{} {error:#}", style.apply_to("error:"));
-            ExitCode::FAILURE
+            // A script's status is ours.
+            error
+                .downcast_ref()
+                .map_or(ExitCode::FAILURE, |script::BadStatus { status, .. }| {
+                    ExitCode::from(*status)
+                })
         }
     }
 }

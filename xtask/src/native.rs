@@ -1,16 +1,19 @@
 //! `cargo xtask run --native`: the guest kernel on the bare machine, without a hypervisor.
 
 use crate::arch::Arch;
+use crate::build::{read, write};
 use crate::images::Builder;
 use crate::logs::{Level, Logs};
 use crate::machine::{self, Ending, Event, Input, Wants};
 use crate::packages::MayInstall;
 use crate::screen::{Look, Screen};
+use crate::script::{self, Capture, Ended};
 use crate::windows::{self, Line};
-use crate::{process, qemu};
-use anyhow::{Context, Result, bail};
+use crate::{process, qemu, rootfs};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use pv_wire::Item;
+use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -30,7 +33,7 @@ const X86_64_WELL: i32 = 33;
 pub struct Options {
     /// No hypervisor: our guest kernel alone, on the bare machine.
     #[arg(long, conflicts_with_all = [
-        "guest", "manifest", "guests", "audit", "gdb", "focus", "trace", "json", "keep",
+        "guest", "manifest", "guests", "audit", "gdb", "focus", "trace", "keep",
     ])]
     pub native: bool,
     /// With --native: the kernel's command line.
@@ -98,15 +101,7 @@ impl Native<'_> {
 
     /// Whether a run was a good one.
     fn verdict(&self, command: &Command, ending: Ending) -> Result<()> {
-        let line = process::show(command);
-        match ending {
-            Ending::Exited(status) if ended_well(self.arch, status.code()) => Ok(()),
-            Ending::Left => Ok(()),
-            Ending::Exited(status) => bail!("the kernel ended badly ({status}): `{line}`"),
-            Ending::TimedOut | Ending::Lingered => {
-                bail!("the kernel did not end in time, --timeout gives it more: `{line}`")
-            }
-        }
+        verdict(self.arch, ending).map_err(|why| anyhow!("{why}: `{}`", process::show(command)))
     }
 
     /// As [`run`](Self::run), on this terminal.
@@ -121,6 +116,35 @@ impl Native<'_> {
         written.context("cannot write to the output")
     }
 
+    /// Builds and boots it with a script in its file system, and ends as the script does.
+    pub fn run_script(&self, script: &[u8], json: bool) -> Result<()> {
+        let module = match &self.options.module {
+            Some(module) => module.clone(),
+            None => rootfs::archive(self.arch, self.may)?,
+        };
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let file = folder.path().join("root.cpio");
+        write(&file, &script::with_script(read(&module)?, script)?)?;
+        let options = Options {
+            native: true,
+            cmdline: script::words(&self.options.cmdline),
+            module: Some(file),
+        };
+        let mut capture = Capture::default();
+        let ran = Native { options: &options, ..*self }.run(|bytes| capture.take(bytes));
+        let ended = Ended(vec![("native".to_owned(), capture.finish())]);
+        if json {
+            println!("{:#}", json!({ "arch": self.arch.name(), "scripts": ended.json() }));
+        } else {
+            ended.show()?;
+        }
+        match (ended.bad_status(), ended.unfinished()) {
+            (Some(status), _) => Err(status.into()),
+            (None, Some(unfinished)) => ran.context(unfinished),
+            (None, None) => ran,
+        }
+    }
+
     /// Builds and boots it for somebody who types, until it ends or is left.
     pub fn run_in_a_window(&self) -> Result<()> {
         let mut command = self.command(true)?;
@@ -129,6 +153,18 @@ impl Native<'_> {
         let screen = |out, look| Screen::to(out, true, look, &names, Logs::default());
         let (_, ending) = windows::session(&mut command, Line::Plain, &names, look, screen)?;
         self.verdict(&command, ending)
+    }
+}
+
+/// Whether a run of the native kernel was a good one, or why not.
+pub fn verdict(arch: Arch, ending: Ending) -> Result<(), String> {
+    match ending {
+        Ending::Exited(status) if ended_well(arch, status.code()) => Ok(()),
+        Ending::Left => Ok(()),
+        Ending::Exited(status) => Err(format!("the kernel ended badly ({status})")),
+        Ending::TimedOut | Ending::Lingered => {
+            Err("the kernel did not end in time, --timeout gives it more".into())
+        }
     }
 }
 

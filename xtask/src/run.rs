@@ -10,6 +10,7 @@ use crate::machine::{self, Ending, Event, Input, Wants};
 use crate::modules::Module;
 use crate::packages::MayInstall;
 use crate::screen::{Look, Screen};
+use crate::script::{ScriptOption, Scripts};
 use crate::windows::{self, Line};
 use crate::{manifest_file, native, process, qemu, rootfs, size, summary, workspace};
 use anyhow::{Context, Result, bail};
@@ -79,6 +80,10 @@ pub struct Run {
     /// Our guest kernels without programs, even on a terminal.
     #[arg(long)]
     no_programs: bool,
+    /// Run this shell script in a guest with programs, print what it prints, and end with its
+    /// status; of domain 1 unless it is said. Repeatable.
+    #[arg(long, value_name = "[DOMAIN:]FILE", conflicts_with_all = ["gdb", "plain"])]
+    script: Vec<ScriptOption>,
     /// Keep the bundle, and print the command line that boots it.
     #[arg(long)]
     keep: bool,
@@ -101,7 +106,7 @@ enum When {
 impl Run {
     /// Whether somebody sits before a terminal that is for the guests alone.
     fn is_watched(&self) -> bool {
-        let elsewhere = self.plain || self.json || self.gdb;
+        let elsewhere = self.plain || self.json || self.gdb || !self.script.is_empty();
         let on_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         self.windows == When::Always || self.windows == When::Auto && on_terminal && !elsewhere
     }
@@ -117,7 +122,8 @@ impl Run {
         if self.windows == When::Always && (self.plain || self.json || self.gdb) {
             bail!("--windows takes the terminal: it goes without --plain, --json and --gdb");
         }
-        let mut plan = self.plan()?;
+        let scripts = Scripts::read(&self.script)?;
+        let mut plan = self.plan(&scripts)?;
         let has_programs = plan.domains.iter().any(|domain| domain.module.is_some());
         let in_windows = self.windows == When::Always || self.is_watched() && has_programs;
         for domain in plan.domains.iter_mut().filter(|_| in_windows) {
@@ -130,6 +136,7 @@ impl Run {
         plan.options.audit_period = self.audit.unwrap_or(plan.options.audit_period);
         let may = MayInstall(!self.no_install);
         plan.build_modules(self.arch, may)?;
+        scripts.add_to(&mut plan)?;
         let kept = workspace::target_folder(&format!("run/{}", self.arch))?;
         let run = Prepare { arch: self.arch, debug: self.debug, may, plan: &plan }.prepare()?;
         let socket = self.gdb.then(|| run.folder.path().join("gdb"));
@@ -160,33 +167,55 @@ impl Run {
                 socket.display()
             );
         }
-        let look = Look { level: self.log, plain: self.plain, on_error_output: self.json };
+        let on_error_output = self.json || !scripts.is_empty();
+        let look = Look { level: self.log, plain: self.plain, on_error_output };
         let names: Vec<String> = plan.domains.iter().map(|domain| domain.name.clone()).collect();
         let logs = Logs::new(&run.hypervisor, &run.prepared.files);
         let limit = (self.timeout != 0 && !self.gdb).then(|| Duration::from_secs(self.timeout));
         let mut firmware = String::new();
+        let mut listening = scripts.listen();
         let (report, ending) = if in_windows {
             let screen = |out, look| Screen::to(out, true, look, &names, logs);
             windows::session(&mut command, Line::Framed, &names, look, screen)?
         } else {
             let mut screen = Screen::new(look, &names, logs);
             command.stdin(if typed { Stdio::inherit() } else { Stdio::null() });
-            let watched = watch(&mut command, limit, |item| screen.show(item), |_| false)?;
+            let show = |item: &Item| {
+                if !listening.take(item) {
+                    screen.show(item);
+                }
+            };
+            let watched = watch(&mut command, limit, show, |_| false)?;
             screen.finish();
             firmware = screen.firmware();
             watched
         };
         let verdict = summary::verdict(&report, plan.domains.len(), ending);
+        let ended = listening.finish(&names);
         if self.json {
-            println!("{:#}", summary::json(&report, self.arch.name(), &verdict));
+            let mut json = summary::json(&report, self.arch.name(), &verdict);
+            json["scripts"] = ended.json();
+            println!("{json:#}");
+        } else if !scripts.is_empty() {
+            ended.show()?;
         } else if !self.plain && ending != Ending::Left {
             print!("\n{}", summary::tables(&report));
+        }
+        if let Some(status) = ended.bad_status() {
+            return Err(status.into());
         }
         if let Err(reason) = verdict {
             if report.domains.is_empty() && !firmware.is_empty() {
                 eprintln!("the last text outside messages was:\n{firmware}");
             }
-            bail!("{reason}");
+            bail!(
+                "{}",
+                [Some(reason), ended.unfinished()]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            );
         }
         Ok(())
     }
@@ -194,6 +223,10 @@ impl Run {
     /// The kernel without a hypervisor.
     fn native(mut self) -> Result<()> {
         let may = MayInstall(!self.no_install);
+        let scripts = Scripts::read(&self.script)?;
+        if self.json && scripts.is_empty() {
+            bail!("--native has no report: --json is for what a --script prints");
+        }
         let is_watched = self.is_watched();
         if is_watched && !self.no_programs && self.native.module.is_none() {
             self.native.module = Some(rootfs::archive(self.arch, may)?);
@@ -207,6 +240,9 @@ impl Run {
             options: &self.native,
             limit: (self.timeout != 0).then(|| Duration::from_secs(self.timeout)),
         };
+        if let Some(script) = scripts.only()? {
+            return native.run_script(script, self.json);
+        }
         if is_watched { native.run_in_a_window() } else { native.run_here() }
     }
 
@@ -224,16 +260,18 @@ impl Run {
     }
 
     /// The domains that are asked for.
-    fn plan(&self) -> Result<Plan> {
+    fn plan(&self, scripts: &Scripts) -> Result<Plan> {
         let memory = self.memory.or(self.debug.then_some(DEBUG_MEMORY));
         if let Some(file) = &self.manifest {
             return manifest_file::read(file, memory);
         }
-        let built_in = self.guests.unwrap_or(if self.guest.is_empty() { 2 } else { 0 });
+        let usual = if scripts.is_empty() { 2 } else { scripts.domains() };
+        let built_in = self.guests.unwrap_or(if self.guest.is_empty() { usual } else { 0 });
         let mut requests: Vec<Request> = self.guest.iter().cloned().map(Request::from).collect();
         let mut own = Request::of(Source::BuiltIn);
         own.module = (self.is_watched() && !self.no_programs).then_some(Module::RootFileSystem);
         requests.splice(0..0, vec![own; built_in]);
+        scripts.prepare_requests(&mut requests);
         if requests.is_empty() {
             bail!("no guest: ask for at least one with --guests N or --guest PATH");
         }

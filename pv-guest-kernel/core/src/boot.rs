@@ -24,6 +24,8 @@ pub enum BootError {
     NoMemory,
     /// `swap=` is not followed by a number of pages.
     Swap(Vec<u8>),
+    /// `time=` is not followed by a number of seconds.
+    Time(Vec<u8>),
     /// The first file system is not as it should be.
     Archive(cpio::Refused),
     /// `/dev`, `/proc` or the console cannot be made.
@@ -47,6 +49,10 @@ impl fmt::Display for BootError {
                 let text = String::from_utf8_lossy(text);
                 write!(f, "swap={text}: not a number of pages; write one, such as swap=1024")
             }
+            BootError::Time(text) => {
+                let text = String::from_utf8_lossy(text);
+                write!(f, "time={text}: not a number of seconds since 1970; write one, or omit it")
+            }
             BootError::Archive(refused) => refused.fmt(f),
             BootError::SetUp(errno) => {
                 write!(f, "/dev and /proc cannot be set up ({errno}): make room in the archive")
@@ -67,6 +73,8 @@ impl core::error::Error for BootError {}
 struct CommandLine {
     init: Option<Vec<u8>>,
     swap: u32,
+    /// Nanoseconds since 1970 when the machine started.
+    time: Option<u64>,
     arguments: Vec<Vec<u8>>,
     environment: Vec<Vec<u8>>,
 }
@@ -80,6 +88,12 @@ impl CommandLine {
             } else if let Some(pages) = word.strip_prefix(b"swap=") {
                 let number = core::str::from_utf8(pages).ok().and_then(|text| text.parse().ok());
                 line.swap = number.ok_or_else(|| BootError::Swap(pages.to_vec()))?;
+            } else if let Some(seconds) = word.strip_prefix(b"time=") {
+                let number = core::str::from_utf8(seconds).ok().and_then(|text| text.parse().ok());
+                let time = number.and_then(|seconds: u64| seconds.checked_mul(1_000_000_000));
+                line.time = Some(time.ok_or_else(|| BootError::Time(seconds.to_vec()))?);
+            } else if word == b"quiet" {
+                // How much is told at the start is the platform's affair.
             } else if word.contains(&b'=') {
                 line.environment.push(word.to_vec());
             } else {
@@ -94,8 +108,9 @@ impl<P: Platform> Kernel<P> {
     /// A kernel whose first process is ready to run.
     ///
     /// The archive (`newc` cpio) is the first file system; an empty one is an empty one. The
-    /// command line says `init=PATH`, otherwise it is `/init`, `/sbin/init` or `/bin/sh`, and
-    /// `swap=PAGES` for a swap area in memory.
+    /// command line says `init=PATH`, otherwise it is `/init`, `/sbin/init` or `/bin/sh`;
+    /// `swap=PAGES` for a swap area in memory; and `time=SECONDS` since 1970 when the machine
+    /// started, if that is known.
     ///
     /// # Errors
     /// [`BootError`].
@@ -130,7 +145,7 @@ impl<P: Platform> Kernel<P> {
             fs,
             processes: ProcessTable::default(),
             terminal: Terminal::default(),
-            clock: Clock { start: settings.wall_clock },
+            clock: Clock { start: line.time.unwrap_or(settings.wall_clock) },
             scheduler: Scheduler::default(),
             settings,
             command_line: command_line.to_vec(),

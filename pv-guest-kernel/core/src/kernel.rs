@@ -10,6 +10,7 @@ use crate::{
     terminal::Terminal,
 };
 use alloc::{collections::BTreeSet, vec::Vec};
+use core::fmt;
 
 /// The kernel of one machine.
 #[derive(Debug)]
@@ -73,6 +74,30 @@ pub enum End {
     Restart,
     /// The first process ended, with a status as `wait4` gives it.
     Init(i32),
+}
+
+impl End {
+    /// Whether it is the end that was meant.
+    pub fn is_good(self) -> bool {
+        matches!(self, End::PowerOff | End::Init(0))
+    }
+}
+
+/// What a platform says last, in a line that begins with `kernel: `. Who started the machine
+/// reads the first process's status there.
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            End::PowerOff => f.write_str("switching off, as it was asked to"),
+            End::Restart => f.write_str("a restart was asked for: there is none here"),
+            End::Init(status) if status & 0x7f == 0 => {
+                write!(f, "the first process ended with status {}", status >> 8 & 0xff)
+            }
+            End::Init(status) => {
+                write!(f, "the first process was ended by signal {}", status & 0x7f)
+            }
+        }
+    }
 }
 
 /// Pages for the content of files: the frame allocator and the machine, as [`Storage`].

@@ -17,6 +17,8 @@
 //! |---|---|
 //! | `machine-test` | test that the machine keeps what the kernel expects of it, then switch off |
 //! | `crash=HOW` | fail in that way, see `crash` |
+//! | `quiet` | say nothing at the start |
+//! | `init=`, `swap=`, `time=`, others | see `kernel_core::kernel::Kernel::new` |
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 

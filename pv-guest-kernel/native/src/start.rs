@@ -5,9 +5,10 @@ use crate::arch::Processor;
 use crate::pages::Pages;
 use crate::platform::Native;
 use crate::{crash, fatal, heap, say};
-use bare_machine::{BootInfo, arch, direct_map, memory};
+use bare_machine::memory::{self, Layout};
+use bare_machine::{BootInfo, arch, direct_map};
 use core::ops::Range;
-use kernel_core::kernel::{End, Kernel};
+use kernel_core::kernel::Kernel;
 use kernel_core::memory::{Frames, Kind};
 use kernel_core::settings::Settings;
 use kernel_core::{PAGE, Platform, machine_test};
@@ -23,13 +24,10 @@ fn start(boot: &BootInfo) -> ! {
     let mut platform = Native::new(Pages::new(boot), arch::init_timer());
     let module = boot.module.as_ref();
     let frames = platform.pages().frames(&layout, module);
-    say!(
-        "kernel {}, native: {} KiB of memory free, {} KiB of heap, first file system of {} bytes",
-        env!("CARGO_PKG_VERSION"),
-        frames.count(Kind::Free) * (PAGE as u64 / 1024),
-        (layout.heap.end - layout.heap.start) / 1024,
-        module.map_or(0, |module| module.end - module.start)
-    );
+    let told = !boot.command_line.split_whitespace().any(|word| word == "quiet");
+    if told {
+        introduce(&frames, &layout, module);
+    }
     let well = match Task::of(&boot.command_line) {
         Task::MachineTest => test_machine(&mut platform, frames),
         Task::Crash(how) => !crash::crash(how),
@@ -41,6 +39,17 @@ fn start(boot: &BootInfo) -> ! {
         }
     };
     arch::power_off(well)
+}
+
+/// Says what there is.
+fn introduce(frames: &Frames, layout: &Layout, module: Option<&Range<u64>>) {
+    say!(
+        "kernel {}, native: {} KiB of memory free, {} KiB of heap, first file system of {} bytes",
+        env!("CARGO_PKG_VERSION"),
+        frames.count(Kind::Free) * (PAGE as u64 / 1024),
+        (layout.heap.end - layout.heap.start) / 1024,
+        module.map_or(0, |module| module.end - module.start)
+    );
 }
 
 /// What the command line asks for.
@@ -85,7 +94,8 @@ fn run_kernel(
         Ok(mut kernel) => {
             kernel.add_pages(module.into_iter().flat_map(|module| pages.within(module)));
             let end = kernel.run();
-            matches!(end, End::Init(0) | End::PowerOff)
+            say!("kernel: {end}");
+            end.is_good()
         }
         Err(error) => {
             say!("{error}");

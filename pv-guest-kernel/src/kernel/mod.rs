@@ -29,17 +29,10 @@ use surprise::{Surprise, surprise};
 pv_guest::entry!(main);
 
 fn main(info: &'static StartInfo) -> Result<(), Surprise> {
-    println!(
-        "guest kernel {}: domain {} \"{}\", {} KiB in {} pages, interface {}.{}",
-        env!("CARGO_PKG_VERSION"),
-        info.domain.0,
-        info.name(),
-        info.frames * 4,
-        info.frames,
-        info.version.major,
-        info.version.minor,
-    );
     let options = Options::parse(info.command_line(), info.module_bytes > 0)?;
+    if !options.quiet {
+        introduce(info);
+    }
     misbehave::before_traps(options.crash);
 
     let mut memory = Memory::take(info).map_err(|error| surprise!("{error}"))?;
@@ -50,15 +43,15 @@ fn main(info: &'static StartInfo) -> Result<(), Surprise> {
         memory.free_pages(),
         memory.format().root_level().number(),
     );
+    if options.quiet {
+        trap::register(trap::fatal).map_err(|error| surprise!("trap_register: {error}"))?;
+        make_heap(info, &mut memory)?;
+        return programs::run(info, memory);
+    }
     map::show(info, &memory);
     trap::register(trap::fatal).map_err(|error| surprise!("trap_register: {error}"))?;
     tables::build_and_switch(&mut memory)?;
-    let heap_pages = kernel_core::settings::heap_pages(info.frames);
-    if !heap::init(&mut memory, heap_pages) {
-        return Err(surprise!(
-            "no {heap_pages} free pages in a row for the heap: give the guest more memory"
-        ));
-    }
+    make_heap(info, &mut memory)?;
     if options.machine_test {
         println!("[m] the machine under the kernel core");
         let passed =
@@ -75,9 +68,32 @@ fn main(info: &'static StartInfo) -> Result<(), Surprise> {
         None => println!("    no partner (`peer=N`): no page is shared"),
     }
     if info.module_bytes > 0 {
-        programs::run(info, memory, info.command_line())?;
+        println!("[6] programs, from a file system of {} bytes", info.module_bytes);
+        programs::run(info, memory)?;
     }
     println!("[5] power off");
     defmt::info!("domain {=u16} powers off", info.domain.0);
     Ok(())
+}
+
+/// Says who this is.
+fn introduce(info: &StartInfo) {
+    println!(
+        "guest kernel {}: domain {} \"{}\", {} KiB in {} pages, interface {}.{}",
+        env!("CARGO_PKG_VERSION"),
+        info.domain.0,
+        info.name(),
+        info.frames * 4,
+        info.frames,
+        info.version.major,
+        info.version.minor,
+    );
+}
+
+fn make_heap(info: &StartInfo, memory: &mut Memory) -> Result<(), Surprise> {
+    let pages = kernel_core::settings::heap_pages(info.frames);
+    if heap::init(memory, pages) {
+        return Ok(());
+    }
+    Err(surprise!("no {pages} free pages in a row for the heap: give the guest more memory"))
 }

@@ -12,6 +12,8 @@ pub struct Options {
     pub crash: Option<Crash>,
     /// Whether to test the machine under the kernel, and no more.
     pub machine_test: bool,
+    /// Whether to run programs only.
+    pub quiet: bool,
 }
 
 /// Ways to misbehave, for the tests of containment.
@@ -53,6 +55,7 @@ impl Options {
         for word in line.split_ascii_whitespace() {
             match word.split_once('=') {
                 None if word == "machine-test" => options.machine_test = true,
+                None if word == "quiet" => options.quiet = true,
                 Some(("peer", number)) => {
                     let peer = number.parse().map(DomainId).ok().filter(|peer| peer.is_guest());
                     let peer = peer.ok_or_else(|| surprise!("`{word}`: peer=N names a domain"))?;
@@ -71,10 +74,13 @@ impl Options {
                 _ if has_programs => {}
                 _ => {
                     return Err(surprise!(
-                        "`{word}`: this kernel knows peer=N, crash=HOW and machine-test"
+                        "`{word}`: this kernel knows peer=N, crash=HOW, quiet and machine-test"
                     ));
                 }
             }
+        }
+        if options.quiet && !has_programs {
+            return Err(surprise!("`quiet`: there are no programs; give the domain a module"));
         }
         Ok(options)
     }

@@ -5,7 +5,7 @@ use super::surprise::{Surprise, surprise};
 use crate::paravirtual::{self, Paravirtual};
 use kernel_core::{
     Platform,
-    kernel::{End, Kernel},
+    kernel::Kernel,
     settings::{Settings, heap_pages},
 };
 use pv_guest::{
@@ -16,8 +16,7 @@ use pv_guest::{
 };
 
 /// Runs the first process and all that come of it, until the first ends.
-pub fn run(info: &StartInfo, memory: Memory, line: &str) -> Result<(), Surprise> {
-    println!("[6] programs, from a file system of {} bytes", info.module_bytes);
+pub fn run(info: &StartInfo, memory: Memory) -> Result<(), Surprise> {
     let start = physmap::address(info.module_pfn).0 as *const u8;
     // SAFETY: the hypervisor mapped the module there; its pages are nobody's else, as they lie
     // before `free_pfn`.
@@ -25,7 +24,7 @@ pub fn run(info: &StartInfo, memory: Memory, line: &str) -> Result<(), Surprise>
     let (machine, frames) = paravirtual::boot(info, memory);
     let heap_bytes = heap_pages(info.frames) * PAGE_SIZE;
     let settings = Settings::for_memory(Paravirtual::MACHINE, info.frames, heap_bytes);
-    let kernel = Kernel::new(machine, frames, archive, line.as_bytes(), settings);
+    let kernel = Kernel::new(machine, frames, archive, info.command_line().as_bytes(), settings);
     let mut kernel = kernel.map_err(|error| surprise!("{error}"))?;
     let module = info.module_pfn.0..info.module_pfn.0 + info.module_bytes.div_ceil(PAGE_SIZE);
     for page in module {
@@ -35,9 +34,7 @@ pub fn run(info: &StartInfo, memory: Memory, line: &str) -> Result<(), Surprise>
         let page = kernel.platform.lend(page);
         kernel.add_pages([page]);
     }
-    match kernel.run() {
-        End::Init(0) | End::PowerOff => Ok(()),
-        End::Init(status) => Err(surprise!("the first process ended with status {status:#x}")),
-        End::Restart => Err(surprise!("a restart was asked for: there is none here")),
-    }
+    let end = kernel.run();
+    println!("kernel: {end}");
+    if end.is_good() { Ok(()) } else { Err(surprise!("programs ended badly")) }
 }

@@ -100,6 +100,11 @@ pub fn with_files(arch: Arch, may: MayInstall, files: Vec<(String, Vec<u8>)>) ->
     tree.archive()
 }
 
+/// An archive of one file, in a folder that is there already.
+pub fn of_file(name: &str, content: Vec<u8>) -> Result<Vec<u8>> {
+    Tree(BTreeMap::from([(name.to_owned(), Entry::File(0o644, content))])).archive()
+}
+
 fn keep(arch: Arch, tree: &Tree) -> Result<PathBuf> {
     let archive = tree.archive()?;
     // What does not fit is better known now than when a guest starts.

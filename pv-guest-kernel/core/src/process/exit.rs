@@ -105,22 +105,28 @@ impl<P: Platform> Kernel<P> {
         }
     }
 
-    /// The children of a process that ended are the first process's; groups that it held
-    /// together are orphans.
+    /// The children of a process that ended are the first process's. Groups that it held together
+    /// with its session are orphans: those of its children, and its own.
     fn leave_children(&mut self, who: Pid) {
-        let group = self.processes.get(who).map(|process| process.group);
+        let Some((group, session)) = self.processes.get(who).map(|it| (it.group, it.session))
+        else {
+            return;
+        };
         for child in self.processes.which(|process| process.parent == who) {
             let Some(process) = self.processes.get_mut(child) else { continue };
             process.parent = INIT;
-            let of_child = process.group;
+            let (of_child, held) =
+                (process.group, process.group != group && process.session == session);
             if process.has_ended() {
                 self.announce_end(child);
             }
-            if Some(of_child) != group {
+            if held {
                 self.release_orphans(of_child);
             }
         }
-        if let Some(group) = group {
+        let parent = self.processes.get(who).and_then(|it| self.processes.get(it.parent));
+        let held = parent.is_some_and(|it| it.group != group && it.session == session);
+        if held {
             self.release_orphans(group);
         }
     }

@@ -2,27 +2,23 @@
 
 use super::{
     ActionFlags, Cause, Info, Process, Signal, State, StateChange,
-    siginfo::{CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED},
+    siginfo::{CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED},
 };
 use crate::{Platform, fs::Pid, kernel::Kernel};
 
 /// Nanoseconds of a clock tick as `times` counts.
 pub(crate) const TICK: u64 = 10_000_000;
 
-/// What `wait4` says of a process that a signal ended. The bit for a core file is as if there
-/// were one.
+/// What `wait4` says of a process that a signal ended. There are no core files, as where their
+/// size is limited to 0: never does it say that one was written.
 pub fn signal_status(signal: Signal) -> i32 {
-    let core = signal.default_action() == super::DefaultAction::Core;
-    signal.number() as i32 | if core { CORE } else { 0 }
+    signal.number() as i32
 }
 
 /// What `wait4` says of a process that ended by itself.
 pub fn exit_status(code: u64) -> i32 {
     (code as i32 & 0xff) << 8
 }
-
-/// The bit of a status for a core file.
-const CORE: i32 = 0x80;
 
 impl StateChange {
     /// What `wait4` says.
@@ -39,7 +35,6 @@ impl<P: Platform> Process<P> {
     pub(crate) fn child_info(&self) -> Option<Cause> {
         let (code, status) = match (&self.state, self.change) {
             (State::Ended(status), _) if status & 0x7f == 0 => (CLD_EXITED, status >> 8),
-            (State::Ended(status), _) if status & CORE != 0 => (CLD_DUMPED, status & 0x7f),
             (State::Ended(status), _) => (CLD_KILLED, status & 0x7f),
             (_, Some(StateChange::Stopped(signal))) => (CLD_STOPPED, signal.number() as i32),
             (_, Some(StateChange::Continued)) => (CLD_CONTINUED, Signal::CONT.number() as i32),
@@ -110,7 +105,7 @@ mod tests {
     fn statuses_are_those_of_linux() {
         assert_eq!(exit_status(0x1ff), 0xff00);
         assert_eq!(signal_status(Signal::KILL), 9);
-        assert_eq!(signal_status(Signal::SEGV), 0x8b);
+        assert_eq!(signal_status(Signal::SEGV), 11);
         assert_eq!(StateChange::Stopped(Signal::TSTP).status(), 0x147f);
     }
 }

@@ -17,8 +17,6 @@ pub const SI_TKILL: i32 = -6;
 pub const CLD_EXITED: i32 = 1;
 /// A signal ended a child.
 pub const CLD_KILLED: i32 = 2;
-/// A signal ended a child, which would have left a core file.
-pub const CLD_DUMPED: i32 = 3;
 /// A signal stopped a child.
 pub const CLD_STOPPED: i32 = 5;
 /// A child goes on.

@@ -267,7 +267,7 @@ fn without_a_stack_a_handler_cannot_run() {
             let found = a.words(&[0]);
             a.fork().jump_if_zero(CALL as u8, "child");
             a.call(Call::Wait4, &[2.into(), found.into(), 0.into(), 0.into()]).answers(2);
-            a.holds(found, 0x8b).exit(0);
+            a.holds(found, 11).exit(0);
             a.label("child")
                 .handle(11, "handler", 0)
                 .answers(0)

@@ -116,6 +116,29 @@ fn a_stopped_group_that_nobody_can_continue_gets_a_hangup() {
 }
 
 #[test]
+fn a_stopped_process_does_not_mind_the_end_of_another_in_its_group() {
+    passes(
+        |a| {
+            let status = a.words(&[0]);
+            a.fork().jump_if_zero(CALL as u8, "stopped");
+            a.call(Call::Kill, &[2.into(), 19.into()]).answers(0);
+            wait(a, status, UNTRACED);
+            a.answers(2).holds(status, 0x137f);
+            // Its group has been an orphan before, and nobody's end made it one.
+            a.fork().jump_if_zero(CALL as u8, "other");
+            wait(a, status, 0);
+            a.answers(3).holds(status, 0);
+            a.call(Call::Kill, &[2.into(), 9.into()]).answers(0);
+            wait(a, status, 0);
+            a.answers(2).holds(status, 9).exit(0);
+            a.label("stopped").call(Call::SchedYield, &[]).jump("stopped");
+            a.label("other").exit(0);
+        },
+        alone,
+    );
+}
+
+#[test]
 fn a_key_ends_what_is_in_the_foreground() {
     let mut a = program::<false>();
     let status = a.words(&[0]);

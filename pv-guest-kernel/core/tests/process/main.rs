@@ -8,5 +8,6 @@ mod limits;
 mod random;
 mod scheduling;
 mod signals;
+mod starting;
 mod waiting;
 mod world;

@@ -33,12 +33,12 @@ fn what_nobody_handles_ends_the_process_with_its_signal() {
         a.set(8, DATA).put(Instruction::JumpTo(8));
     }
     let deeds: [(Deed, u64); 9] = [
-        (nowhere, 0x8b),
-        (its_code, 0x8b),
-        (no_instruction, 0x8b),
-        (by_zero, 0x88),
-        (breakpoint, 0x85),
-        (between, 0x87),
+        (nowhere, 11),
+        (its_code, 11),
+        (no_instruction, 11),
+        (by_zero, 8),
+        (breakpoint, 5),
+        (between, 7),
         (|a| kill_self(a, 15), 15),
         (|a| kill_self(a, 9), 9),
         (|a| kill_self(a, 40), 40),
@@ -67,7 +67,7 @@ fn a_fault_that_is_blocked_ends_the_process() {
             let set = a.words(&[1 << 10]);
             a.fork().jump_if_zero(CALL as u8, "child");
             a.call(Call::Wait4, &[2.into(), found.into(), 0.into(), 0.into()]).answers(2);
-            a.holds(found, 0x8b).exit(0);
+            a.holds(found, 11).exit(0);
             a.label("child").handle(11, "handler", 0);
             a.call(Call::RtSigprocmask, &[0.into(), set.into(), 0.into(), 8.into()]).answers(0);
             a.set(8, 0).put(Instruction::Load(7, 8, 0)).exit(100);
