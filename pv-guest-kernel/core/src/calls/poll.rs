@@ -16,6 +16,9 @@ use alloc::{vec, vec::Vec};
 /// Bytes of `struct pollfd`.
 const POLLFD: usize = 8;
 
+/// Things that every process may wait for.
+const FEW: usize = 4;
+
 /// What is asked for and what is found without being asked.
 const ALWAYS: PollEvents = PollEvents::ERR.union(PollEvents::HUP).union(PollEvents::NVAL);
 
@@ -131,7 +134,9 @@ impl<P: Platform> Kernel<P> {
         waiting.files.sort_unstable();
         waiting.files.dedup();
         waiting.files.shrink_to_fit();
-        if self.scheduler.sleeping() + waiting.files.len() > self.settings.waits {
+        // Who waits for little can always wait: others' long lists are not to stop a shell.
+        let more = waiting.files.len();
+        if more > FEW && self.scheduler.sleeping() + more > self.settings.waits {
             return Err(Errno::ENOMEM.into());
         }
         Err(Stop::Wait(waiting))

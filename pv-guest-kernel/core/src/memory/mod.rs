@@ -77,7 +77,8 @@ pub struct Settings {
     /// Leaves of 512 entries, of about 2 KiB of the kernel's heap each, that all address spaces
     /// have together at most. A process needs one for each 2 MiB in which it has pages.
     pub leaves: usize,
-    /// Areas that all address spaces have together at most: they are the kernel's heap, too.
+    /// Areas that all address spaces have together at most: they are the kernel's heap, too. One
+    /// of them has a quarter at most.
     pub areas: usize,
     /// Page tables at most.
     pub tables: u64,

@@ -150,6 +150,7 @@ impl<P: Platform> AddressSpace<P> {
         limits: Limits,
     ) -> Result<AddressSpace<P>, NoPage> {
         let mut usage = Usage::default();
+        let limits = Limits { areas: limits.areas.min(memory.settings.areas / 4), ..limits };
         let frames = &mut memory.frames;
         let tables = platform.new_space(&mut || take_table(frames, &mut usage))?;
         let id = SpaceId(memory.next_space);
@@ -219,9 +220,9 @@ impl<P: Platform> AddressSpace<P> {
         self.limits
     }
 
-    /// Sets what it may have; what it has stays.
+    /// Sets what it may have; what it has stays. Areas may only become fewer.
     pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
+        self.limits = Limits { areas: limits.areas.min(self.limits.areas), ..limits };
     }
 
     /// The memory that `brk` makes: the first address, and the one behind the last.

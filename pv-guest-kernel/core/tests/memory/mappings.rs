@@ -1,7 +1,9 @@
 //! `mmap`, `munmap`, `mprotect`, `brk`: what they make and refuse.
 
 use crate::world::{LAYOUT, LIMITS, PAGE_BYTES, RW, World};
-use kernel_core::memory::{Fault, FileId, Limits, Mapping, Place, Rights, SpaceError};
+use kernel_core::memory::{
+    Fault, FileId, Kind, Limits, Mapping, Place, Rights, Settings, SpaceError,
+};
 
 #[test]
 fn mappings_go_from_the_top_down_into_gaps() {
@@ -98,6 +100,46 @@ fn rights_change_up_to_a_hole() {
     let refused = world.protect(0, address + 4 * PAGE_BYTES, 4, Rights::READ);
     assert_eq!(refused, Err(SpaceError::NotMapped));
     assert_eq!(world.spaces[0].areas().len(), 3);
+    world.finish();
+}
+
+#[test]
+fn areas_are_limited_in_all_and_one_space_has_a_quarter() {
+    let mut world = World::with(64, 0, Settings { areas: 8, ..Settings::default() });
+    // The world has one space; four more, each with two areas that cannot be one.
+    (0..4).for_each(|_| world.spawn());
+    for who in 0..4 {
+        world.map(who, Place::Anywhere, 1, RW, Mapping::Private).unwrap();
+        let next = world.map(who, Place::Anywhere, 1, Rights::READ, Mapping::Private).unwrap();
+        let third = world.map(who, Place::Anywhere, 1, Rights::all(), Mapping::Private);
+        assert_eq!(third, Err(SpaceError::OverLimit), "a third area of space {who}");
+        // One in place of another is none more.
+        world.map(who, Place::Fixed(next), 1, Rights::EXECUTE, Mapping::Private).unwrap();
+    }
+    let refused = world.map(4, Place::Anywhere, 1, RW, Mapping::Private);
+    assert_eq!(refused, Err(SpaceError::OverLimit), "a ninth area");
+    world.exit(0);
+    world.map(3, Place::Anywhere, 1, RW, Mapping::Private).unwrap();
+    world.audit();
+    world.finish();
+}
+
+#[test]
+fn page_tables_are_limited_and_come_back() {
+    let mut world = World::with(64, 0, Settings { tables: 4, ..Settings::default() });
+    // A root, two tables for the first page, and one more for each 2 MiB after that.
+    let places: Vec<_> = (0..4).map(|part| LAYOUT.lowest + part * 512 * PAGE_BYTES).collect();
+    for place in &places {
+        world.map(0, Place::Fixed(*place), 1, RW, Mapping::Private).unwrap();
+    }
+    let served: Vec<_> = places.iter().map(|place| world.store(0, *place, 1)).collect();
+    let refused = served.iter().position(Result::is_err).expect("tables have an end");
+    assert_eq!(served[refused], Err(Fault::NoMemory));
+    assert!(world.memory.frames.tables_are_out() && world.memory.frames.count(Kind::Free) > 40);
+    assert_eq!(world.reclaim(8), 0, "pages are not what is short");
+    world.exit(0);
+    world.spawn();
+    world.audit();
     world.finish();
 }
 
