@@ -4,6 +4,7 @@ use super::outcome::{Cell, Figure, Outcome, Rows};
 use super::picture::{Picture, Series, Style};
 use crate::names;
 use anyhow::{Context, Result};
+use balloon::policy::Pages;
 use simulator::{Fleet, Machine, MachineSize, Scheme, Score, TICK_SECONDS, TICKS_PER_HOUR};
 
 /// Machines of the fleet; each has some 20 guests.
@@ -109,7 +110,10 @@ pub fn run() -> Result<Outcome> {
 /// The guests of one machine over the hour.
 fn picture() -> Result<Picture> {
     let scheme = Scheme::tax(75);
-    let mut machine = Machine::new(MachineSize::usual(200), scheme.sight, 1);
+    let gib = |gib: u64| Pages::from_mib(gib << 10);
+    // Larger guests than usual, so that there are few enough to be told apart.
+    let size = MachineSize { guests: (gib(20), gib(48)), ..MachineSize::usual(200) };
+    let mut machine = Machine::new(size, scheme.sight, 1);
     let mut series: Vec<Series> = machine
         .allocations()
         .enumerate()

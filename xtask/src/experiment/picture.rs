@@ -35,7 +35,13 @@ pub struct Series {
 }
 
 /// Points across and down.
-const SIZE: (u32, u32) = (960, 540);
+const SIZE: (u32, u32) = (1_080, 540);
+
+/// Points across of the names, which stand beside the picture so that they hide nothing of it.
+const NAMES: u32 = 240;
+
+/// Points from one name to the next.
+const LINE: i32 = 17;
 
 /// The picture as SVG.
 pub fn svg(picture: &Picture) -> Result<String> {
@@ -60,6 +66,18 @@ fn spans(picture: &Picture) -> Vec<Vec<(f64, f64, f64)>> {
     all
 }
 
+/// A name and its colour, in that line beside the picture.
+fn name<B: DrawingBackend>(
+    names: &DrawingArea<B, plotters::coord::Shift>,
+    line: usize,
+    name: &str,
+    color: RGBAColor,
+) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+    let top = i32::try_from(line).unwrap_or(i32::MAX / LINE).saturating_mul(LINE).saturating_add(8);
+    names.draw(&Rectangle::new([(4, top), (16, top + 11)], color.filled()))?;
+    names.draw(&Text::new(name.to_owned(), (22, top), ("sans-serif", 12)))
+}
+
 fn draw(
     picture: &Picture,
     text: &mut String,
@@ -72,7 +90,8 @@ fn draw(
     let top = points().map(|span| span.2).chain(limit).fold(0.0, f64::max) * 1.05;
     let area = SVGBackend::with_string(text, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&area)
+    let (values, names) = area.split_horizontally(SIZE.0 - NAMES);
+    let mut chart = ChartBuilder::on(&values)
         .caption(&picture.title, ("sans-serif", 20))
         .margin(12)
         .margin_right(24)
@@ -87,32 +106,27 @@ fn draw(
         .draw()?;
     for (index, (series, spans)) in picture.series.iter().zip(&spans).enumerate() {
         let color = Palette99::pick(index).to_rgba();
-        let drawn = if picture.style == Style::Stacked {
+        if picture.style == Style::Stacked {
             let up = spans.iter().map(|span| (span.0, span.2));
             let down = spans.iter().rev().map(|span| (span.0, span.1));
             let outline = up.chain(down).collect::<Vec<_>>();
-            chart.draw_series(std::iter::once(Polygon::new(outline, color.mix(0.8).filled())))?
+            chart.draw_series(std::iter::once(Polygon::new(outline, color.filled())))?;
         } else {
             let line = spans.iter().map(|span| (span.0, span.2));
-            chart.draw_series(LineSeries::new(line, color.stroke_width(2)))?
+            chart.draw_series(LineSeries::new(line, color.stroke_width(2)))?;
+        }
+        // The last area is the topmost, and so is its name.
+        let line = match picture.style {
+            Style::Stacked => picture.series.len() - index,
+            Style::Lines => index + 1,
         };
-        drawn
-            .label(&series.name)
-            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 14, y + 5)], color.filled()));
+        name(&names, line, &series.name, color)?;
     }
-    if let Some((name, value)) = &picture.limit {
+    if let Some((title, value)) = &picture.limit {
         let line = [(first, *value), (last, *value)];
-        chart
-            .draw_series(LineSeries::new(line, BLACK.stroke_width(1)))?
-            .label(name)
-            .legend(|(x, y)| PathElement::new([(x, y), (x + 14, y)], BLACK));
+        chart.draw_series(LineSeries::new(line, BLACK.stroke_width(1)))?;
+        name(&names, picture.series.len() + 1, title, BLACK.to_rgba())?;
     }
-    chart
-        .configure_series_labels()
-        .background_style(WHITE.mix(0.85))
-        .border_style(BLACK.mix(0.3))
-        .position(SeriesLabelPosition::UpperLeft)
-        .draw()?;
     area.present()
 }
 
