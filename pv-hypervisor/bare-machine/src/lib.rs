@@ -9,18 +9,26 @@
 //! | `hooks` | what the image gives: where to go on, and what to do when that is impossible |
 //! | `shown` | registers as text |
 //!
-//! An image names its two hooks with [`image!`]. On a host the crate is empty.
+//! An image names its two hooks with `image!`. On a host the crate is empty, but for tests.
 
-#![cfg(target_os = "none")]
-#![no_std]
+#![cfg_attr(not(test), no_std)]
 
+#[cfg(target_os = "none")]
 pub mod arch;
+#[cfg(target_os = "none")]
 pub mod direct_map;
+#[cfg(target_os = "none")]
 pub mod hooks;
+#[cfg(target_os = "none")]
 pub mod image;
+#[cfg(target_os = "none")]
 pub mod memory;
+#[cfg(target_os = "none")]
 pub mod paging;
+#[cfg(target_os = "none")]
 pub mod shown;
+#[cfg(any(target_os = "none", test))]
 mod uart;
 
+#[cfg(target_os = "none")]
 pub use pv_boot_info::{BootInfo, Ranges};
