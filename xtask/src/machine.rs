@@ -52,7 +52,6 @@ pub enum Input {
     /// From nobody, or as the command says.
     None,
     /// From who receives its events, by [`Wants::Send`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "only tests talk with machines"))]
     Receiver,
     /// The same; what is typed at our own input is an event.
     Keyboard,

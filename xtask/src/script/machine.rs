@@ -15,7 +15,8 @@ use crate::{process, qemu, rootfs, summary};
 use anyhow::{Context, Result, anyhow};
 use pv_wire::{Item, Kind, RunReport, Source as Speaker};
 use std::fmt;
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Memory of a machine beside its one domain's.
@@ -47,6 +48,17 @@ impl fmt::Display for Kernel {
     }
 }
 
+/// Who types at the console.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Typist<'a> {
+    /// Nobody.
+    Nobody,
+    /// Who receives what the console shows.
+    Receiver,
+    /// The same, and this was typed before the machine was on.
+    Early(&'a [u8]),
+}
+
 /// A machine with one guest kernel that runs programs.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine<'a> {
@@ -72,7 +84,7 @@ impl Machine<'_> {
     pub fn script(&self, script: &[u8], mut show: impl FnMut(&[u8])) -> Result<Outcome> {
         let archive = with_script(read(&rootfs::archive(self.arch, self.may)?)?, script)?;
         let mut capture = Capture::default();
-        let ran = self.run(archive, Input::None, |bytes| {
+        let ran = self.run(archive, Typist::Nobody, |bytes| {
             show(bytes);
             capture.take(bytes);
             Wants::More
@@ -97,19 +109,19 @@ impl Machine<'_> {
     pub fn run(
         &self,
         archive: Vec<u8>,
-        input: Input,
+        typist: Typist<'_>,
         receive: impl FnMut(&[u8]) -> Wants,
     ) -> Result<Result<(), String>> {
         match self.kernel {
-            Kernel::Native => self.native(archive, input, receive),
-            Kernel::Paravirtual => self.paravirtual(archive, input, receive),
+            Kernel::Native => self.native(archive, typist, receive),
+            Kernel::Paravirtual => self.paravirtual(archive, typist, receive),
         }
     }
 
     fn native(
         &self,
         archive: Vec<u8>,
-        input: Input,
+        typist: Typist<'_>,
         mut receive: impl FnMut(&[u8]) -> Wants,
     ) -> Result<Result<(), String>> {
         let qemu = qemu::find(self.arch, self.may)?;
@@ -129,7 +141,7 @@ impl Machine<'_> {
                 is_watched: false,
             },
         );
-        let ending = self.boot(&mut command, input, |item| match item {
+        let ending = self.boot(&mut command, typist, |item| match item {
             Item::Outside(bytes) => receive(bytes),
             Item::Message(message) => receive(&message.bytes),
         })?;
@@ -139,7 +151,7 @@ impl Machine<'_> {
     fn paravirtual(
         &self,
         archive: Vec<u8>,
-        input: Input,
+        typist: Typist<'_>,
         mut receive: impl FnMut(&[u8]) -> Wants,
     ) -> Result<Result<(), String>> {
         let request = Request {
@@ -152,11 +164,11 @@ impl Machine<'_> {
         let plan = Planned::from_requests(vec![request], Some(self.memory + REST))?;
         let prepare = Prepare { arch: self.arch, debug: false, may: self.may, plan: &plan };
         let ready = prepare.prepare()?;
-        let focus = format!("focus={}", u16::from(input != Input::None));
+        let focus = format!("focus={}", u16::from(typist != Typist::Nobody));
         let boot = qemu::Boot { command_line: &focus, ..ready.boot(&plan) };
         let mut command = qemu::command(&ready.qemu, self.arch, &boot);
         let mut report = RunReport::default();
-        let ending = self.boot(&mut command, input, |item| {
+        let ending = self.boot(&mut command, typist, |item| {
             if summary::collect(&mut report, item) {
                 return Wants::NoMore;
             }
@@ -176,15 +188,31 @@ impl Machine<'_> {
     fn boot(
         &self,
         command: &mut Command,
-        input: Input,
+        typist: Typist<'_>,
         mut receive: impl FnMut(&Item) -> Wants,
     ) -> Result<Ending> {
-        if input == Input::None {
-            command.stdin(std::process::Stdio::null());
+        let mut input = Input::None;
+        let mut keyboard = None;
+        match typist {
+            Typist::Nobody => drop(command.stdin(Stdio::null())),
+            Typist::Receiver => input = Input::Receiver,
+            Typist::Early(bytes) => {
+                let (reader, mut writer) = std::io::pipe().context("cannot make a pipe")?;
+                writer.write_all(bytes).context("cannot type")?;
+                command.stdin(reader);
+                keyboard = Some(writer);
+            }
         }
-        machine::boot(command, Some(self.limit), input, |event| match event {
-            Event::Said(item) => receive(&item),
-            Event::Typed(_) => Wants::More,
+        machine::boot(command, Some(self.limit), input, |event| {
+            let Event::Said(item) = event else { return Wants::More };
+            match (receive(&item), &mut keyboard) {
+                (Wants::Send(bytes), Some(keyboard)) => {
+                    // A machine that ends just now reads no more.
+                    let _ = keyboard.write_all(&bytes);
+                    Wants::More
+                }
+                (wants, _) => wants,
+            }
         })
     }
 }

@@ -9,7 +9,7 @@ mod option;
 mod run;
 
 pub use capture::{Capture, Outcome};
-pub use machine::{Kernel, Machine};
+pub use machine::{Kernel, Machine, Typist};
 pub use option::ScriptOption;
 pub use run::{BadStatus, Ended, Scripts};
 

@@ -11,6 +11,7 @@ mod new_guest;
 mod programs;
 mod refused;
 mod sizes;
+mod typed;
 
 use crate::arch::Arch;
 use crate::conformance::{self, Guest};
@@ -66,6 +67,8 @@ impl Test {
                 count += damaged::all(arch, may);
                 count += linker::all(arch, may);
                 count += native::all(arch, may);
+                count += programs::guests(arch, may);
+                count += typed::all(arch, may);
                 count += new_guest::all(arch, may);
                 count += sizes::all(arch, may);
                 count += siege(arch, may);
@@ -79,7 +82,7 @@ impl Test {
 
 /// The tests of the host: those of the project, which plain `cargo test` runs in less than a
 /// minute; the long ones of them; those of the simulator, of the guest kernel and of the C header; the oracle's, those of what processors share, of this program, and of the checker.
-const HOST: [(&str, &[&str]); 10] = [
+const HOST: [(&str, &[&str]); 11] = [
     ("tests on the host", &[]),
     (
         "ten thousand domains made and destroyed",
@@ -92,6 +95,7 @@ const HOST: [(&str, &[&str]); 10] = [
     ("tests of the simulator", &["--package", "simulator"]),
     ("tests of the guest kernel", &["--package", "kernel-core"]),
     ("the C header", &["--package", "abi-header"]),
+    ("tests of the bare machine", &["--package", "bare-machine"]),
     ("the oracle and the corpora", &["--package", "oracle", "--package", "fuzz-harness"]),
     ("tests of what processors share", &["--package", "concurrency"]),
     ("tests of xtask", &["--package", "xtask"]),

@@ -1,8 +1,10 @@
 //! The guests' test programs on the host's own Linux: what they print there is what is expected of
-//! them in a guest. So a program that fails in a guest shows a fault of the guest's kernel.
+//! them in a guest. So a program that fails in a guest shows a fault of the guest's kernel. And
+//! the same programs in guests.
 
 use super::count::{Count, counted, section};
 use crate::arch::Arch;
+use crate::equivalence;
 use crate::packages::MayInstall;
 use crate::programs::{Case, cases};
 use crate::rootfs;
@@ -41,6 +43,16 @@ pub fn all(may: MayInstall) -> Count {
         for case in cases()? {
             section.progress.at(&case.name);
             section.test(&case.name, run(&case, folder.path()));
+        }
+        Ok(())
+    })
+}
+
+/// Runs every case in guests, native and paravirtual.
+pub fn guests(arch: Arch, may: MayInstall) -> Count {
+    section(&equivalence::title(arch), |section| {
+        for (name, result) in equivalence::compare(arch, may, "", section.progress)?.tests() {
+            section.test(&name, result);
         }
         Ok(())
     })
