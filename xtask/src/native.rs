@@ -80,7 +80,7 @@ impl Native<'_> {
     }
 
     /// The command that boots it.
-    fn command(&self, is_watched: bool) -> Result<Command> {
+    pub fn command(&self, is_watched: bool) -> Result<Command> {
         if let Some(module) = &self.options.module
             && !module.is_file()
         {

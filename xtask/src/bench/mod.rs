@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: what operations cost, in guest instructions, beside Xen's figures.
 
 mod baseline;
+mod executed;
+mod profile;
 mod programs;
 mod worst_case;
 
@@ -38,6 +40,9 @@ pub struct Bench {
     /// What programs pay: system calls, faults and processes, native and in a domain, instead.
     #[arg(long, conflicts_with = "worst_case")]
     programs: bool,
+    /// Where the instructions of a row of --programs go, by function, instead.
+    #[arg(long, value_name = "ROW", conflicts_with_all = ["worst_case", "programs", "json", "check"])]
+    profile: Option<String>,
     /// Install nothing; say what is missing instead.
     #[arg(long)]
     no_install: bool,
@@ -49,6 +54,9 @@ impl Bench {
         let may = MayInstall(!self.no_install);
         if self.worst_case {
             return worst_case::run(self.arch, self.json, self.check, may);
+        }
+        if let Some(row) = &self.profile {
+            return profile::run(self.arch, row, may);
         }
         if self.programs {
             return programs::run(self.arch, self.json, self.check, may);

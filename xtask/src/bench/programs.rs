@@ -4,12 +4,12 @@
 
 use crate::arch::Arch;
 use crate::build::read;
-use crate::domains::{Planned, Request, Source};
+use crate::domains::{Plan, Planned, Request, Source};
 use crate::modules::Module;
 use crate::native::{self, Native};
 use crate::packages::MayInstall;
 use crate::progress::Progress;
-use crate::run::{Prepare, watch};
+use crate::run::{Prepare, Ready, watch};
 use crate::{busybox, names, qemu, rootfs, summary, table};
 use anyhow::{Context, Result, bail};
 use pv_wire::{DomainReport, Item, Kind, Source as Speaker};
@@ -20,7 +20,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 /// Real time that a run may take.
-const LIMIT: Duration = Duration::from_secs(300);
+pub(super) const LIMIT: Duration = Duration::from_secs(300);
 
 /// Bytes of memory of the domain.
 const MEMORY: u64 = 64 << 20;
@@ -147,13 +147,19 @@ fn measure(arch: Arch, may: MayInstall) -> Result<Figures> {
     Ok(Figures { arch, hash: busybox::hash(&read(&archive)?), rows, entries })
 }
 
+/// What the first process is given as its command line.
+pub(super) fn command_line(words: &str) -> String {
+    format!("init={PROGRAM} {words}")
+}
+
+/// The native kernel's options.
+pub(super) fn native_options(archive: &Path, words: &str) -> native::Options {
+    native::Options { native: true, cmdline: command_line(words), module: Some(archive.into()) }
+}
+
 /// What the native kernel printed.
 fn native(arch: Arch, may: MayInstall, archive: &Path) -> Result<String> {
-    let options = native::Options {
-        native: true,
-        cmdline: format!("init={PROGRAM} measure"),
-        module: Some(archive.into()),
-    };
+    let options = native_options(archive, "measure");
     let native =
         Native { arch, debug: false, may, memory: None, options: &options, limit: Some(LIMIT) };
     let mut said = Vec::new();
@@ -163,6 +169,24 @@ fn native(arch: Arch, may: MayInstall, archive: &Path) -> Result<String> {
     Ok(said)
 }
 
+/// A machine with one domain, whose first process is the program.
+pub(super) fn domain(
+    arch: Arch,
+    may: MayInstall,
+    archive: &Path,
+    words: &str,
+) -> Result<(Plan, Ready)> {
+    let request = Request {
+        memory: Some(MEMORY),
+        command_line: Some(command_line(words)),
+        module: Some(Module::Path(PathBuf::from(archive))),
+        ..Request::of(Source::BuiltIn)
+    };
+    let plan = Planned::from_requests(vec![request], None)?;
+    let ready = Prepare { arch, debug: false, may, plan: &plan }.prepare()?;
+    Ok((plan, ready))
+}
+
 /// What the kernel in a domain printed, and what the hypervisor reports of it.
 fn paravirtual(
     arch: Arch,
@@ -170,14 +194,7 @@ fn paravirtual(
     archive: &Path,
     words: &str,
 ) -> Result<(String, DomainReport)> {
-    let request = Request {
-        memory: Some(MEMORY),
-        command_line: Some(format!("init={PROGRAM} {words}")),
-        module: Some(Module::Path(PathBuf::from(archive))),
-        ..Request::of(Source::BuiltIn)
-    };
-    let plan = Planned::from_requests(vec![request], None)?;
-    let ready = Prepare { arch, debug: false, may, plan: &plan }.prepare()?;
+    let (plan, ready) = domain(arch, may, archive, words)?;
     let mut command = qemu::command(&ready.qemu, arch, &ready.boot(&plan));
     command.stdin(Stdio::null());
     let mut said = Vec::new();
@@ -222,6 +239,11 @@ fn rows(native: &BTreeMap<&str, u64>, paravirtual: &BTreeMap<&str, u64>) -> Resu
         Ok(Row { line, native, paravirtual })
     };
     LINES.iter().map(row).collect()
+}
+
+/// The names of all rows.
+pub(super) fn keys() -> impl Iterator<Item = &'static str> {
+    LINES.iter().map(|line| line.key)
 }
 
 impl Figures {
