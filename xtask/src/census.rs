@@ -35,6 +35,9 @@ const NESTED: u64 = 44;
 /// What a guest says before the number of its processes.
 const SAID: &str = "processes here: ";
 
+/// Where the script is. The first process runs it itself: another shell would be one process more.
+const FILE: &str = "etc/census";
+
 /// What each guest runs. Only its shell's own commands: a program would be one process more.
 const SCRIPT: &str = "\
 pids=
@@ -77,11 +80,11 @@ pub struct Census {
 impl Counted {
     /// Boots the machine, has its tables counted, and ends it.
     pub fn run(&self) -> Result<Census> {
-        let script = ("etc/script".to_owned(), SCRIPT.as_bytes().to_vec());
+        let script = (FILE.to_owned(), SCRIPT.as_bytes().to_vec());
         let module = Module::Bytes(rootfs::with_files(self.arch, self.may, vec![script])?);
         let request = Request {
             memory: Some(MEMORY),
-            command_line: Some(String::new()),
+            command_line: Some(format!("init=/bin/sh /{FILE}")),
             module: Some(module),
             ..Request::of(Source::BuiltIn)
         };
