@@ -28,6 +28,9 @@ const MEMORY: u64 = 64 << 20;
 /// The program in the file system.
 const PROGRAM: &str = "/test/lmbench";
 
+/// What it executes: the shell, and the least that there is.
+const EXECUTED: &str = "/bin/sh /test/hello";
+
 /// Pages that are touched in the two runs of which the difference counts entries.
 const FAULTS: [u64; 2] = [1000, 3000];
 
@@ -149,7 +152,7 @@ fn measure(arch: Arch, may: MayInstall) -> Result<Figures> {
 
 /// What the first process is given as its command line.
 pub(super) fn command_line(words: &str) -> String {
-    format!("init={PROGRAM} {words}")
+    format!("init={PROGRAM} {EXECUTED} {words}")
 }
 
 /// The native kernel's options.

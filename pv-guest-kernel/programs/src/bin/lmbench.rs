@@ -1,7 +1,10 @@
 //! What system calls, faults and processes cost, in the manner of lmbench (McVoy and Staelin 1996)
 //! as far as Barham et al. (2003) report it. Each row is measured several times; the median counts.
 //!
-//! | arguments | what |
+//! The first two arguments are the shell and the program that are executed, as they lie elsewhere
+//! where the program is tried on another kernel; the file is made where it is started.
+//!
+//! | further arguments | what |
 //! |---|---|
 //! | none | does everything once, and prints the names of the rows |
 //! | `measure` | prints a line for each row: `lmbench NAME COUNT`, in ticks of the counter |
@@ -11,8 +14,8 @@
 //! |---|---|
 //! | `null_call` | `getppid` |
 //! | `fork_exit` | a child that ends, and is waited for; the parent has written [`WRITTEN`] pages |
-//! | `fork_exec` | the child executes `hello`, without an output |
-//! | `sh_c` | the child executes `sh -c hello` |
+//! | `fork_exec` | the child executes the program, without an output |
+//! | `sh_c` | the child executes `sh -c` with the program |
 //! | `mmap` | [`MAPPED`] pages of a file mapped shared, every fourth of a tenth of them written, unmapped |
 //! | `protection_fault` | a store to a page that is read-only: handler, return |
 //! | `page_fault` | a page of a file is read for the first time, and none near it was before |
@@ -48,13 +51,19 @@ const STEP: usize = 23;
 /// Processes of the larger ring.
 const RING: usize = 16;
 
-const FILE: &CStr = c"/tmp/lmbench.file";
-const HELLO: &CStr = c"/test/hello";
-const SHELL: &CStr = c"/bin/sh";
+const FILE: &CStr = c"lmbench.file";
+
+/// What everything is done with, and how often.
+#[derive(Clone, Copy)]
+struct Plan<'a> {
+    shell: &'a CStr,
+    program: &'a CStr,
+    times: Times,
+}
 
 /// How often everything is done.
 #[derive(Clone, Copy)]
-struct Plan {
+struct Times {
     /// Measurements of a row, of which the median counts; odd.
     runs: usize,
     /// Cheap operations in one measurement.
@@ -63,45 +72,53 @@ struct Plan {
     dear: u64,
 }
 
-const MEASURE: Plan = Plan { runs: 9, cheap: 200, dear: 4 };
-const ONCE: Plan = Plan { runs: 1, cheap: 1, dear: 1 };
+const MEASURE: Times = Times { runs: 9, cheap: 200, dear: 4 };
+const ONCE: Times = Times { runs: 1, cheap: 1, dear: 1 };
 const MOST_RUNS: usize = 9;
 
 /// A row: its name, and what measures one operation.
 type Row = (&'static str, fn(Plan) -> u64);
 
 const ROWS: [Row; 11] = [
-    ("null_call", null_call),
-    ("fork_exit", |plan| child(plan, || 0)),
-    ("fork_exec", |plan| child(plan, || quietly(|| exec(HELLO)))),
-    ("sh_c", |plan| child(plan, || quietly(|| exec_with(SHELL, [c"sh", c"-c", HELLO])))),
-    ("mmap", |plan| with_file(|file| map_and_unmap(plan, file))),
-    ("protection_fault", protection_fault),
-    ("page_fault", |plan| with_file(|file| file_faults(plan, file))),
-    ("page_fault_zero", |plan| first_writes(plan, |index, count| count - 1 - index)),
-    ("fill", |plan| first_writes(plan, |index, _| index)),
-    ("switch_2", |plan| context_switch(plan, 2)),
-    ("switch_16", |plan| context_switch(plan, RING)),
+    ("null_call", |plan| null_call(plan.times)),
+    ("fork_exit", |plan| child(plan.times, || 0)),
+    ("fork_exec", |plan| child(plan.times, || quietly(|| exec(plan.program)))),
+    ("sh_c", |plan| {
+        let become_it = || exec_with(plan.shell, [c"sh", c"-c", plan.program]);
+        child(plan.times, || quietly(become_it))
+    }),
+    ("mmap", |plan| with_file(|file| map_and_unmap(plan.times, file))),
+    ("protection_fault", |plan| protection_fault(plan.times)),
+    ("page_fault", |plan| with_file(|file| file_faults(plan.times, file))),
+    ("page_fault_zero", |plan| first_writes(plan.times, |index, count| count - 1 - index)),
+    ("fill", |plan| first_writes(plan.times, |index, _| index)),
+    ("switch_2", |plan| context_switch(plan.times, 2)),
+    ("switch_16", |plan| context_switch(plan.times, RING)),
 ];
 
 fn main(start: &Start) -> i32 {
+    let (Some(shell), Some(program)) = (start.argument(1), start.argument(2)) else {
+        println!("lmbench SHELL PROGRAM [measure | repeat NAME N]");
+        return 2;
+    };
+    let plan = |times| Plan { shell, program, times };
     let word = |index| start.argument(index).and_then(|word| word.to_str().ok());
     write_pages();
-    match word(1) {
+    match word(3) {
         Some("repeat") => {
-            let row = ROWS.iter().find(|(name, _)| word(2) == Some(name));
-            let count = start.number(3).unwrap_or(0) as u64;
+            let row = ROWS.iter().find(|(name, _)| word(4) == Some(name));
+            let count = start.number(5).unwrap_or(0) as u64;
             let Some((_, measure)) = row.filter(|_| count > 0) else {
                 println!("repeat NAME N: a row, and how often");
                 return 2;
             };
-            measure(Plan { runs: 1, cheap: count, dear: count });
+            measure(plan(Times { runs: 1, cheap: count, dear: count }));
         }
-        Some("measure") => {
-            ROWS.iter().for_each(|(name, measure)| println!("lmbench {name} {}", measure(MEASURE)));
-        }
+        Some("measure") => ROWS.iter().for_each(|(name, measure)| {
+            println!("lmbench {name} {}", measure(plan(MEASURE)));
+        }),
         _ => ROWS.iter().for_each(|(name, measure)| {
-            measure(ONCE);
+            measure(plan(ONCE));
             println!("{name}");
         }),
     }
@@ -109,12 +126,12 @@ fn main(start: &Start) -> i32 {
 }
 
 /// The median of several measurements, each of so many operations, for one operation.
-fn median(plan: Plan, operations: u64, mut measurement: impl FnMut() -> u64) -> u64 {
+fn median(times: Times, operations: u64, mut measurement: impl FnMut() -> u64) -> u64 {
     let mut counts = [0; MOST_RUNS];
-    let counts = &mut counts[..plan.runs];
+    let counts = &mut counts[..times.runs];
     counts.iter_mut().for_each(|count| *count = measurement());
     counts.sort_unstable();
-    counts[plan.runs / 2] / operations
+    counts[times.runs / 2] / operations
 }
 
 /// What some work takes.
@@ -134,17 +151,17 @@ fn write_pages() {
     }
 }
 
-fn null_call(plan: Plan) -> u64 {
-    median(plan, plan.cheap, || taken(|| (0..plan.cheap).for_each(|_| _ = parent_number())))
+fn null_call(times: Times) -> u64 {
+    median(times, times.cheap, || taken(|| (0..times.cheap).for_each(|_| _ = parent_number())))
 }
 
 /// Makes a child and waits for it.
-fn child(plan: Plan, work: fn() -> i32) -> u64 {
+fn child(times: Times, work: impl Fn() -> i32) -> u64 {
     let once = || {
-        let ended = run(work);
+        let ended = run(&work);
         check!(ended == Ended::Exit(0), "a child ended: {ended:?}");
     };
-    median(plan, plan.dear, || taken(|| (0..plan.dear).for_each(|_| once())))
+    median(times, times.dear, || taken(|| (0..times.dear).for_each(|_| once())))
 }
 
 /// Becomes another program, which has no output.
@@ -171,7 +188,7 @@ fn with_file(work: impl FnOnce(i32) -> u64) -> u64 {
     count
 }
 
-fn map_and_unmap(plan: Plan, file: i32) -> u64 {
+fn map_and_unmap(times: Times, file: i32) -> u64 {
     let once = || {
         let memory = map_file(file, MAPPED * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED);
         check!(memory.is_ok(), "the file is mapped: {memory:?}");
@@ -184,7 +201,7 @@ fn map_and_unmap(plan: Plan, file: i32) -> u64 {
         let unmapped = unsafe { unmap(memory, MAPPED * PAGE) };
         check!(unmapped.is_ok(), "it is unmapped: {unmapped:?}");
     };
-    median(plan, plan.dear, || taken(|| (0..plan.dear).for_each(|_| once())))
+    median(times, times.dear, || taken(|| (0..times.dear).for_each(|_| once())))
 }
 
 /// Faults that are to come before the page becomes writable.
@@ -198,18 +215,18 @@ extern "C" fn on_fault(_: usize, info: &Info, _: usize) {
     }
 }
 
-fn protection_fault(plan: Plan) -> u64 {
+fn protection_fault(times: Times) -> u64 {
     let memory = new_memory(PAGE, MAP_PRIVATE);
     check!(memory.is_ok(), "memory: {memory:?}");
     let memory = memory.unwrap_or(0);
     let set = react(SIGSEGV, Reaction::Handle(on_fault, 0, 0));
     check!(set.is_ok(), "a handler: {set:?}");
     // SAFETY: the memory is ours; the handler makes it writable in the end.
-    let count = median(plan, plan.cheap, || unsafe {
+    let count = median(times, times.cheap, || unsafe {
         store(memory, 1);
         let protected = protect(memory, PAGE, PROT_READ);
         check!(protected.is_ok(), "the page is read-only: {protected:?}");
-        FAULTS.store(plan.cheap as usize, Relaxed);
+        FAULTS.store(times.cheap as usize, Relaxed);
         taken(|| store(memory, 2))
     });
     let set = react(SIGSEGV, Reaction::Default);
@@ -217,7 +234,7 @@ fn protection_fault(plan: Plan) -> u64 {
     count
 }
 
-fn file_faults(plan: Plan, file: i32) -> u64 {
+fn file_faults(times: Times, file: i32) -> u64 {
     const FAULTS: usize = MAPPED / AROUND;
     let once = || {
         let memory = map_file(file, MAPPED * PAGE, PROT_READ, MAP_SHARED);
@@ -236,15 +253,15 @@ fn file_faults(plan: Plan, file: i32) -> u64 {
         check!(unmapped.is_ok(), "it is unmapped: {unmapped:?}");
         count
     };
-    let operations = plan.dear * FAULTS as u64;
-    median(plan, operations, || (0..plan.dear).map(|_| once()).sum())
+    let operations = times.dear * FAULTS as u64;
+    median(times, operations, || (0..times.dear).map(|_| once()).sum())
 }
 
 /// Pages are written for the first time, in the order that `page` gives.
-fn first_writes(plan: Plan, page: fn(usize, usize) -> usize) -> u64 {
-    let pages = plan.cheap as usize;
+fn first_writes(times: Times, page: fn(usize, usize) -> usize) -> u64 {
+    let pages = times.cheap as usize;
     let length = pages * PAGE;
-    median(plan, plan.cheap, || {
+    median(times, times.cheap, || {
         let memory = new_memory(length, MAP_PRIVATE);
         check!(memory.is_ok(), "memory: {memory:?}");
         let memory = memory.unwrap_or(0);
@@ -273,7 +290,7 @@ fn hop(from: i32, to: i32) {
     check!(written.is_ok(), "a word is written: {written:?}");
 }
 
-fn context_switch(plan: Plan, processes: usize) -> u64 {
+fn context_switch(times: Times, processes: usize) -> u64 {
     let mut pipes = [[0; 2]; RING];
     let pipes = &mut pipes[..processes];
     for ends in pipes.iter_mut() {
@@ -304,8 +321,8 @@ fn context_switch(plan: Plan, processes: usize) -> u64 {
     };
     // So that everyone has touched what it touches.
     round();
-    let hops = plan.cheap * processes as u64;
-    let with_switches = median(plan, hops, || taken(|| (0..plan.cheap).for_each(|_| round())));
+    let hops = times.cheap * processes as u64;
+    let with_switches = median(times, hops, || taken(|| (0..times.cheap).for_each(|_| round())));
     for child in &children[1..processes] {
         let ended = kill(*child, SIGKILL).and_then(|()| wait(*child));
         check!(ended == Ok((*child, Ended::Signal(SIGKILL))), "it ends: {ended:?}");
@@ -319,7 +336,7 @@ fn context_switch(plan: Plan, processes: usize) -> u64 {
         check!(parent_number() != own, "its own parent");
         hop(from, to);
     };
-    let alone = median(plan, plan.cheap, || taken(|| (0..plan.cheap).for_each(|_| hop_alone())));
+    let alone = median(times, times.cheap, || taken(|| (0..times.cheap).for_each(|_| hop_alone())));
     for ends in pipes {
         let closed = close(ends[0]).and_then(|()| close(ends[1]));
         check!(closed.is_ok(), "a pipe is closed: {closed:?}");
