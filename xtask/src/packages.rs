@@ -4,6 +4,10 @@ use crate::process;
 use crate::workspace::find_program;
 use anyhow::{Context, Result, bail};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+/// Held while packages are installed: tests of two architectures may want some at once.
+static INSTALLING: Mutex<()> = Mutex::new(());
 
 /// Whether missing things may be installed (`--no-install` forbids it).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +33,7 @@ pub fn install(packages: &[&str], what: &str, may: MayInstall) -> Result<()> {
         let why = if may.0 { "" } else { " (--no-install was given)" };
         bail!("{what} is missing{why}; on Debian install it with:\n  {}", command_line(packages));
     }
+    let _alone = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     eprintln!("installing for {what}: {}", packages.join(" "));
     let update = process::run(apt_get().arg("update").arg("-q"));
     update.with_context(|| format!("cannot install {what}"))?;

@@ -1,7 +1,12 @@
-//! Progress on the error output: a line that changes on a terminal, lines that stay elsewhere.
+//! Progress on the error output: lines that change on a terminal, one for each piece of work that is
+//! under way, and lines that stay elsewhere.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
+
+/// The lines that change: they share the end of the terminal.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// The progress of one piece of work.
 pub struct Progress {
@@ -14,7 +19,7 @@ impl Progress {
     /// Begins a piece of work.
     pub fn new(title: &str) -> Progress {
         let bar = console::user_attended_stderr().then(|| {
-            let bar = ProgressBar::new_spinner();
+            let bar = BARS.add(ProgressBar::new_spinner());
             if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {wide_msg}") {
                 bar.set_style(style);
             }
@@ -37,9 +42,10 @@ impl Progress {
 
     /// A line that stays, such as a failure.
     pub fn line(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+        if self.bar.is_some() {
+            BARS.suspend(|| eprintln!("{text}"));
+        } else {
+            eprintln!("{text}");
         }
     }
 
@@ -48,6 +54,10 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        eprintln!("{}: {result} ({:.1} s)", self.title, self.began.elapsed().as_secs_f64());
+        self.line(&format!(
+            "{}: {result} ({:.1} s)",
+            self.title,
+            self.began.elapsed().as_secs_f64()
+        ));
     }
 }

@@ -58,26 +58,40 @@ impl Test {
             count += programs::all(may);
         }
         if !self.host {
-            for arch in Arch::chosen(self.arch) {
-                count += suite(arch, may, &Guest::Rust);
-                count += suite(arch, may, &Guest::C);
-                count += boots::all(arch, may);
-                count += census::all(arch, may);
-                count += containment::all(arch, may);
-                count += damaged::all(arch, may);
-                count += linker::all(arch, may);
-                count += native::all(arch, may);
-                count += programs::guests(arch, may);
-                count += typed::all(arch, may);
-                count += new_guest::all(arch, may);
-                count += sizes::all(arch, may);
-                count += siege(arch, may);
-            }
+            // An emulator keeps one processor busy: the architectures have one each.
+            count += std::thread::scope(|scope| {
+                let under_way: Vec<_> = Arch::chosen(self.arch)
+                    .into_iter()
+                    .map(|arch| scope.spawn(move || emulated(arch, may)))
+                    .collect();
+                under_way.into_iter().fold(Count::default(), |mut count, one| {
+                    count += one.join().unwrap_or(Count::FAILED);
+                    count
+                })
+            });
             count += refused::all(self.arch.unwrap_or_default(), may);
         }
         println!("{count}");
         std::process::exit(i32::from(count.failed > 0));
     }
+}
+
+/// The tests of an architecture.
+fn emulated(arch: Arch, may: MayInstall) -> Count {
+    let mut count = suite(arch, may, &Guest::Rust);
+    count += suite(arch, may, &Guest::C);
+    count += boots::all(arch, may);
+    count += census::all(arch, may);
+    count += containment::all(arch, may);
+    count += damaged::all(arch, may);
+    count += linker::all(arch, may);
+    count += native::all(arch, may);
+    count += programs::guests(arch, may);
+    count += typed::all(arch, may);
+    count += new_guest::all(arch, may);
+    count += sizes::all(arch, may);
+    count += siege(arch, may);
+    count
 }
 
 /// The tests of the host: those of the project, which plain `cargo test` runs in less than a
