@@ -2,6 +2,9 @@
 //! estimates, plans) is the one that ships; what is simulated is what guests need, and what their
 //! balloons and the sampler see of it.
 //!
+//! [`reclaim`] is about one guest, page by page: what it costs to take memory from it in one way or
+//! another.
+//!
 //! Everything follows from a seed. It is a model: it ranks policies, and its absolute figures are
 //! its own.
 
@@ -9,6 +12,7 @@
 
 mod fleet;
 mod machine;
+pub mod reclaim;
 mod result;
 pub mod timing;
 mod trace;

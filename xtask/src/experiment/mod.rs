@@ -3,6 +3,7 @@
 
 mod admission;
 mod fleet;
+mod forced;
 mod idle_tax;
 mod outcome;
 mod picture;
@@ -43,7 +44,7 @@ struct Entry {
 }
 
 /// Every experiment, in the order of the book.
-const ALL: [Entry; 5] = [
+const ALL: [Entry; 6] = [
     Entry {
         name: "idle-tax",
         about: "two guests of 256 MB, one idle: ESX's experiment",
@@ -68,6 +69,11 @@ const ALL: [Entry; 5] = [
         name: "admission",
         about: "how many guests a machine takes, and whether it keeps what it promised",
         run: admission::run,
+    },
+    Entry {
+        name: "forced",
+        about: "half of a guest's memory, taken by its balloon and by force: pages transferred",
+        run: forced::run,
     },
 ];
 
@@ -122,7 +128,7 @@ mod tests {
 
     #[test]
     fn figures_that_do_not_depend_on_time_hold() {
-        for name in ["idle-tax", "admission"] {
+        for name in ["idle-tax", "admission", "forced"] {
             let outcome = outcome(name);
             assert_eq!(outcome.missed().collect::<Vec<_>>(), Vec::<String>::new(), "{name}");
             assert!(outcome.figures.iter().any(|figure| figure.holds.is_some()), "{name}");
