@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod estimate;
 mod fleet;
 mod machine;
 pub mod reclaim;

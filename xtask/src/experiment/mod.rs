@@ -2,6 +2,7 @@
 //! draw a picture. One file each; [`ALL`] lists them.
 
 mod admission;
+mod estimators;
 mod fleet;
 mod forced;
 mod idle_tax;
@@ -44,7 +45,7 @@ struct Entry {
 }
 
 /// Every experiment, in the order of the book.
-const ALL: [Entry; 6] = [
+const ALL: [Entry; 7] = [
     Entry {
         name: "idle-tax",
         about: "two guests of 256 MB, one idle: ESX's experiment",
@@ -69,6 +70,11 @@ const ALL: [Entry; 6] = [
         name: "admission",
         about: "how many guests a machine takes, and whether it keeps what it promised",
         run: admission::run,
+    },
+    Entry {
+        name: "estimators",
+        about: "what a guest needs, estimated in different ways, beside the truth",
+        run: estimators::run,
     },
     Entry {
         name: "forced",
@@ -128,7 +134,7 @@ mod tests {
 
     #[test]
     fn figures_that_do_not_depend_on_time_hold() {
-        for name in ["idle-tax", "admission", "forced"] {
+        for name in ["idle-tax", "admission", "estimators", "forced"] {
             let outcome = outcome(name);
             assert_eq!(outcome.missed().collect::<Vec<_>>(), Vec::<String>::new(), "{name}");
             assert!(outcome.figures.iter().any(|figure| figure.holds.is_some()), "{name}");
