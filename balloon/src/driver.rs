@@ -26,6 +26,12 @@ pub struct Balloon {
 }
 
 impl Balloon {
+    /// A balloon that has taken so many pages before anybody knew of it: holes with which the
+    /// guest started.
+    pub fn with_holes(holes: u64) -> Balloon {
+        Balloon { holes, ..Balloon::new() }
+    }
+
     /// An empty balloon.
     pub const fn new() -> Balloon {
         Balloon {
@@ -80,12 +86,26 @@ impl Balloon {
     /// refusal. Whatever it says, a page that was taken and did not become a hole is set aside
     /// or with the allocator again.
     pub fn inflate<P: BalloonPort>(&mut self, port: &mut P, pages: usize) -> Report {
+        self.give_away(port, pages, P::release)
+    }
+
+    /// As [`inflate`](Self::inflate), for free memory that is offered and not asked for.
+    pub fn report<P: BalloonPort>(&mut self, port: &mut P, pages: usize) -> Report {
+        self.give_away(port, pages, P::report)
+    }
+
+    fn give_away<P: BalloonPort>(
+        &mut self,
+        port: &mut P,
+        pages: usize,
+        call: fn(&mut P, &[Mfn]) -> Answer,
+    ) -> Report {
         let mut left = pages;
         let mut moved = 0;
         let retry: Pages = self.set_aside.iter().copied().take(left).collect();
         self.set_aside.retain(|page| !retry.contains(page));
         if !retry.is_empty() {
-            let (done, stop) = self.release(port, &retry);
+            let (done, stop) = self.release(port, &retry, call);
             moved += done;
             left -= done as usize;
             if let Some(stop) = stop {
@@ -108,7 +128,7 @@ impl Balloon {
                 port.give_page(page);
             }
             port.flush();
-            let (done, stop) = self.release(port, &batch[..unmapped]);
+            let (done, stop) = self.release(port, &batch[..unmapped], call);
             moved += done;
             left -= done as usize;
             if let Some(stop) = stop {
@@ -173,7 +193,12 @@ impl Balloon {
     }
 
     /// Gives unmapped pages to the hypervisor: how many went, and why it cannot go on.
-    fn release<P: BalloonPort>(&mut self, port: &mut P, pages: &[Pfn]) -> (u64, Option<Stop>) {
+    fn release<P: BalloonPort>(
+        &mut self,
+        port: &mut P,
+        pages: &[Pfn],
+        call: fn(&mut P, &[Mfn]) -> Answer,
+    ) -> (u64, Option<Stop>) {
         let mut moved = 0;
         let mut rest = pages;
         while !rest.is_empty() {
@@ -186,7 +211,7 @@ impl Balloon {
             }
             self.statistics.inflate_calls += 1;
             let asked = frames.len() as u64;
-            let Answer { done, refused } = port.release(&frames);
+            let Answer { done, refused } = call(port, &frames);
             let taken = done.min(asked) as usize;
             for &page in &rest[..taken] {
                 port.make_hole(page);

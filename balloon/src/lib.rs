@@ -28,10 +28,14 @@
 pub mod activity;
 pub mod control;
 mod driver;
+mod follower;
 pub mod policy;
 mod port;
+mod pressure;
 mod report;
 
 pub use driver::{Balloon, MAX_SET_ASIDE, STEP_PAGES};
+pub use follower::{Follower, KernelCounts, Step};
 pub use port::{Answer, BalloonPort};
+pub use pressure::PressureMeter;
 pub use report::{Report, Statistics, Stop};

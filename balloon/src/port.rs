@@ -1,6 +1,6 @@
 //! What a guest kernel lends to its balloon.
 
-use hypercall_abi::{Error, Mfn, Pfn};
+use hypercall_abi::{Error, Mfn, Pfn, balloon_statistics::BalloonStatistics};
 
 /// How far a call of the hypervisor came: a prefix of what was asked took effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +51,19 @@ pub trait BalloonPort {
     /// Backs a hole with a frame and says which page it is. `None`: there is no hole, or the
     /// frame is one that the guest has already, or no frame at all.
     fn fill_hole(&mut self, frame: Mfn) -> Option<Pfn>;
+
+    /// `balloon_report` of free memory: as [`release`](Self::release). A kernel that does not report
+    /// refuses.
+    fn report(&mut self, frames: &[Mfn]) -> Answer {
+        let _ = frames;
+        Answer { done: 0, refused: Some(Error::UnknownCall) }
+    }
+
+    /// `balloon_report` of statistics; whether they were taken.
+    fn tell(&mut self, statistics: &BalloonStatistics) -> bool {
+        let _ = statistics;
+        false
+    }
 
     /// Frames that the guest owns now.
     fn owned_frames(&mut self) -> u64;

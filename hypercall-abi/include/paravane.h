@@ -11,12 +11,12 @@
 
 /* Version and features. */
 #define PV_VERSION_MAJOR 1ull
-#define PV_VERSION_MINOR 1ull
+#define PV_VERSION_MINOR 2ull
 #define PV_FEATURE_FLOATING_POINT 1ull
 #define PV_FEATURE_AUDIT 2ull
 
 /* Sizes and numbers. */
-#define PV_CALL_COUNT 28ull
+#define PV_CALL_COUNT 29ull
 #define PV_STATUS_SUCCESS 0ull
 #define PV_PAGE_SHIFT 12ull
 #define PV_PAGE_SIZE 0x1000ull
@@ -35,6 +35,14 @@
 #define PV_PTE_UPDATE_MAX 256ull
 #define PV_BALLOON_INFLATE_MAX 512ull
 #define PV_BALLOON_DEFLATE_MAX 512ull
+#define PV_BALLOON_REPORT_MAX 512ull
+#define PV_REPORT_STATISTICS 0ull
+#define PV_REPORT_FREE 1ull
+#define PV_ORDER_FRAME 0ull
+#define PV_ORDER_EXTENT 9ull
+#define PV_EXTENT_FRAMES 512ull
+#define PV_STATISTICS_VERSION 1ull
+#define PV_STATISTICS_WHOLE 0x2710ull
 #define PV_CONSOLE_WRITE_MAX 512ull
 #define PV_BATCH_MAX 64ull
 #define PV_ROOT_KEEP 0xffffffffffffffffull
@@ -62,6 +70,7 @@
 #define PV_VCPU_EVENTS_PENDING 0ull
 #define PV_VCPU_EVENTS_MASKED 8ull
 #define PV_VCPU_TRAP_DEPTH 16ull
+#define PV_VCPU_TARGET_FRAMES 24ull
 #define PV_VCPU_PENDING 64ull
 #define PV_VCPU_MASK 192ull
 #define PV_VCPU_EVENT_WORDS 16ull
@@ -160,6 +169,8 @@ enum PvNumber {
   PV_NUMBER_DOMAIN_QUERY = 26,
   // `batch`
   PV_NUMBER_BATCH = 27,
+  // `balloon_report`
+  PV_NUMBER_BALLOON_REPORT = 28,
 };
 typedef uint64_t PvNumber;
 
@@ -429,8 +440,11 @@ typedef struct PvVcpuHeader {
   uint64_t events_masked;
   // Trap frames held, 0 to `TRAP_FRAMES`.
   uint64_t trap_depth;
+  // Frames that the operator would like the domain to own, as `domain_query` tells them: set by
+  // the hypervisor before it raises `Port::BALLOON`.
+  uint64_t target_frames;
   // Reserved: 0.
-  uint64_t reserved[5];
+  uint64_t reserved[4];
 } PvVcpuHeader;
 
 // x86-64: 24 words, 192 bytes.
@@ -542,7 +556,7 @@ typedef struct PvRiscv64TrapFrame {
   struct PvRiscv64Registers registers;
 } PvRiscv64TrapFrame;
 
-// Counts of a domain: 96 bytes at the start of the argument frame.
+// Counts of a domain: 104 bytes at the start of the argument frame.
 typedef struct PvDomainInfo {
   // The domain.
   PvDomainId domain;
@@ -570,7 +584,51 @@ typedef struct PvDomainInfo {
   uint64_t traps;
   // Frames that the operator would like it to own: where its balloon should go.
   uint64_t target_frames;
+  // Frames that its kernel has reported as free and that have not come back.
+  uint64_t reported_frames;
 } PvDomainInfo;
+
+// Counts of a kernel's memory in pages, and rates: 112 bytes at the start of the argument frame.
+//
+// Rates are events since the report before, divided by the seconds since. Pressure is as in
+// Linux's pressure stall information: the part of the time in which some task, or every task that
+// could run, waited for memory.
+typedef struct PvBalloonStatistics {
+  // `STATISTICS_VERSION`.
+  uint64_t version;
+  // Which report of the kernel's this is: it grows.
+  uint64_t generation;
+  // Pages that nobody uses.
+  uint64_t free;
+  // Pages that could be had without swapping: free pages and clean cache.
+  uint64_t available;
+  // Pages of files.
+  uint64_t cache;
+  // Pages that the kernel says it needs.
+  uint64_t needed;
+  // Holes that the balloon keeps.
+  uint64_t balloon;
+  // Page faults a second.
+  uint64_t faults;
+  // Pages a second that were read again after they had been let go.
+  uint64_t refaults;
+  // Pages a second that came from swap.
+  uint64_t swapped_in;
+  // Pages a second that went to swap.
+  uint64_t swapped_out;
+  // Times that the kernel was about to kill a process for want of memory, since it started.
+  uint64_t shortages;
+  // Some task waited: over 10 seconds, in parts of `WHOLE`.
+  uint16_t some_over_10_s;
+  // Some task waited: over 60 seconds.
+  uint16_t some_over_60_s;
+  // All tasks waited: over 10 seconds.
+  uint16_t full_over_10_s;
+  // All tasks waited: over 60 seconds.
+  uint16_t full_over_60_s;
+  // Reserved: 0.
+  uint64_t reserved;
+} PvBalloonStatistics;
 
 // Descriptor of the note: 24 bytes.
 typedef struct PvGuestNote {
@@ -705,12 +763,12 @@ static inline PvResult pv_tlb_flush(uint64_t scope, uint64_t address) {
   return pv_call(PV_NUMBER_TLB_FLUSH, scope, address, 0, 0, 0, 0);
 }
 
-static inline PvResult pv_balloon_inflate(uint64_t count) {
-  return pv_call(PV_NUMBER_BALLOON_INFLATE, count, 0, 0, 0, 0, 0);
+static inline PvResult pv_balloon_inflate(uint64_t count, uint64_t order) {
+  return pv_call(PV_NUMBER_BALLOON_INFLATE, count, order, 0, 0, 0, 0);
 }
 
-static inline PvResult pv_balloon_deflate(uint64_t count) {
-  return pv_call(PV_NUMBER_BALLOON_DEFLATE, count, 0, 0, 0, 0, 0);
+static inline PvResult pv_balloon_deflate(uint64_t count, uint64_t order) {
+  return pv_call(PV_NUMBER_BALLOON_DEFLATE, count, order, 0, 0, 0, 0);
 }
 
 static inline PvResult pv_grant_share(uint64_t domain, uint64_t frame, uint64_t access) {
@@ -787,6 +845,10 @@ static inline PvResult pv_domain_query(uint64_t domain) {
 
 static inline PvResult pv_batch(uint64_t count) {
   return pv_call(PV_NUMBER_BATCH, count, 0, 0, 0, 0, 0);
+}
+
+static inline PvResult pv_balloon_report(uint64_t what, uint64_t count, uint64_t order) {
+  return pv_call(PV_NUMBER_BALLOON_REPORT, what, count, order, 0, 0, 0);
 }
 
 #endif /* PARAVANE_H */

@@ -3,7 +3,7 @@
 use crate::DomainId;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// Counts of a domain: 96 bytes at the start of the argument frame.
+/// Counts of a domain: 104 bytes at the start of the argument frame.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DomainInfo {
@@ -33,6 +33,8 @@ pub struct DomainInfo {
     pub traps: u64,
     /// Frames that the operator would like it to own: where its balloon should go.
     pub target_frames: u64,
+    /// Frames that its kernel has reported as free and that have not come back.
+    pub reported_frames: u64,
 }
 
-const _: () = assert!(size_of::<DomainInfo>() == 96);
+const _: () = assert!(size_of::<DomainInfo>() == 104);

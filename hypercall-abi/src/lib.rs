@@ -36,8 +36,10 @@
 #![deny(missing_docs)]
 
 pub mod addr;
+pub mod balloon_statistics;
 pub mod calls;
 pub mod domain_info;
+pub mod extent;
 pub mod ids;
 pub mod note;
 pub mod number;

@@ -61,11 +61,13 @@ pub enum Number {
     DomainQuery = 26,
     /// [`batch`](crate::calls::batch)
     Batch = 27,
+    /// [`balloon_report`](crate::calls::balloon_report)
+    BalloonReport = 28,
 }
 
 impl Number {
     /// Calls that there are.
-    pub const COUNT: usize = 28;
+    pub const COUNT: usize = 29;
 
     /// Every call, in the order of their numbers, which begin at 0 without a gap.
     pub const ALL: [Number; Number::COUNT] = [
@@ -97,6 +99,7 @@ impl Number {
         Number::ConsoleRead,
         Number::DomainQuery,
         Number::Batch,
+        Number::BalloonReport,
     ];
 
     /// The call of that number.
@@ -131,6 +134,7 @@ impl Number {
             25 => Some(Number::ConsoleRead),
             26 => Some(Number::DomainQuery),
             27 => Some(Number::Batch),
+            28 => Some(Number::BalloonReport),
             _ => None,
         }
     }
@@ -166,6 +170,7 @@ impl Number {
             Number::ConsoleRead => "console_read",
             Number::DomainQuery => "domain_query",
             Number::Batch => "batch",
+            Number::BalloonReport => "balloon_report",
         }
     }
 }

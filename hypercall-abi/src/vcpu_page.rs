@@ -29,6 +29,8 @@ pub const EVENTS_PENDING_OFFSET: usize = 0;
 pub const EVENTS_MASKED_OFFSET: usize = 8;
 /// Offset of `trap_depth` in the page.
 pub const TRAP_DEPTH_OFFSET: usize = 16;
+/// Offset of `target_frames` in the page.
+pub const TARGET_FRAMES_OFFSET: usize = 24;
 
 /// The first 64 bytes of the page. Each field has a word of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
@@ -41,8 +43,11 @@ pub struct VcpuHeader {
     pub events_masked: u64,
     /// Trap frames held, 0 to [`TRAP_FRAMES`](crate::trap::TRAP_FRAMES).
     pub trap_depth: u64,
+    /// Frames that the operator would like the domain to own, as `domain_query` tells them: set by
+    /// the hypervisor before it raises [`Port::BALLOON`](crate::Port::BALLOON).
+    pub target_frames: u64,
     /// Reserved: 0.
-    pub reserved: [u64; 5],
+    pub reserved: [u64; 4],
 }
 
 const _: () = {
@@ -50,6 +55,7 @@ const _: () = {
     assert!(core::mem::offset_of!(VcpuHeader, events_pending) == EVENTS_PENDING_OFFSET);
     assert!(core::mem::offset_of!(VcpuHeader, events_masked) == EVENTS_MASKED_OFFSET);
     assert!(core::mem::offset_of!(VcpuHeader, trap_depth) == TRAP_DEPTH_OFFSET);
+    assert!(core::mem::offset_of!(VcpuHeader, target_frames) == TARGET_FRAMES_OFFSET);
     assert!(PENDING_OFFSET + 8 * EVENT_WORDS == MASK_OFFSET);
     assert!(EVENT_WORDS * 64 == crate::Port::COUNT as usize);
     let frames = crate::trap::TRAP_FRAMES as usize;

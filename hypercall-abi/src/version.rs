@@ -18,8 +18,9 @@ pub struct AbiVersion {
 }
 
 impl AbiVersion {
-    /// The version that this crate defines. 1.1 added the module of a domain.
-    pub const CURRENT: AbiVersion = AbiVersion { major: 1, minor: 1 };
+    /// The version that this crate defines. 1.1 added the module of a domain, 1.2
+    /// extents of 2 MiB and reports of the balloon.
+    pub const CURRENT: AbiVersion = AbiVersion { major: 1, minor: 2 };
 
     /// Whether a hypervisor of version `self` runs a guest built for `guest`.
     pub const fn accepts(self, guest: AbiVersion) -> bool {

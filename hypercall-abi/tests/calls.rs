@@ -13,6 +13,7 @@ use hypercall_abi::calls::{
 };
 use hypercall_abi::{
     DomainId, Error, GrantHandle, GrantRef, Hypercall, Mfn, Number, Port, VirtAddr, addr::Level,
+    extent::Order,
 };
 use proptest::prelude::*;
 
@@ -41,8 +42,10 @@ fn each_call_has_its_registers() {
     registers(TlbFlush { scope: FlushScope::All }, 6, [0; 6]);
     let page = TlbFlush { scope: FlushScope::Page(VirtAddr(0x7123)) };
     registers(page, 6, [1, 0x7123, 0, 0, 0, 0]);
-    registers(BalloonInflate { count: 512 }, 7, [512, 0, 0, 0, 0, 0]);
-    registers(BalloonDeflate { count: 1 }, 8, [1, 0, 0, 0, 0, 0]);
+    registers(BalloonInflate::frames(512), 7, [512, 0, 0, 0, 0, 0]);
+    registers(BalloonDeflate::frames(1), 8, [1, 0, 0, 0, 0, 0]);
+    registers(BalloonInflate::extents(2), 7, [2, 9, 0, 0, 0, 0]);
+    registers(BalloonDeflate::extents(512), 8, [512, 9, 0, 0, 0, 0]);
     let share = GrantShare { domain, frame: mfn, access: Access::ReadWrite };
     registers(share, 9, [9, 0x1_2345, 1, 0, 0, 0]);
     registers(GrantRevoke { grant: GrantRef(5) }, 10, [5, 0, 0, 0, 0, 0]);
@@ -67,6 +70,9 @@ fn each_call_has_its_registers() {
     registers(ConsoleRead { capacity: 4096 }, 25, [4096, 0, 0, 0, 0, 0]);
     registers(DomainQuery { domain }, 26, [9, 0, 0, 0, 0, 0]);
     registers(Batch { count: 64 }, 27, [64, 0, 0, 0, 0, 0]);
+    registers(BalloonReport::Statistics, 28, [0; 6]);
+    let free = BalloonReport::Free { count: 512, order: Order::Extent };
+    registers(free, 28, [1, 512, 9, 0, 0, 0]);
 }
 
 #[test]
@@ -74,7 +80,8 @@ fn values_outside_their_range_are_refused() {
     use Number as N;
     let max = u64::MAX;
     let wide = 1 << 32;
-    // Call, argument, value, error; the other arguments are 1, which every call takes.
+    // Call, argument, value, error; the other arguments are 1, which every call takes
+    // but those of the balloon, whose orders are 0 and 9.
     let cases = [
         (N::AbiQuery, 0, 4, Error::BadArgument),
         (N::PtCreate, 1, 0, Error::BadLevel),
@@ -88,6 +95,14 @@ fn values_outside_their_range_are_refused() {
         (N::BalloonInflate, 0, 513, Error::BadArgument),
         (N::BalloonDeflate, 0, 0, Error::BadArgument),
         (N::BalloonDeflate, 0, 513, Error::BadArgument),
+        (N::BalloonInflate, 1, 1, Error::BadArgument),
+        (N::BalloonInflate, 1, 18, Error::BadArgument),
+        (N::BalloonDeflate, 1, 8, Error::BadArgument),
+        (N::BalloonDeflate, 1, max, Error::BadArgument),
+        (N::BalloonReport, 2, 10, Error::BadArgument),
+        (N::BalloonReport, 0, 2, Error::BadArgument),
+        (N::BalloonReport, 1, 0, Error::BadArgument),
+        (N::BalloonReport, 1, 513, Error::BadArgument),
         (N::GrantShare, 0, 1 << 16, Error::BadArgument),
         (N::GrantShare, 2, 2, Error::BadArgument),
         (N::GrantRevoke, 0, wide, Error::BadArgument),
@@ -116,6 +131,11 @@ fn values_outside_their_range_are_refused() {
     ];
     for (number, argument, value, error) in cases {
         let mut args = [1; 6];
+        match number {
+            N::BalloonInflate | N::BalloonDeflate => args[1] = 0,
+            N::BalloonReport => args[2] = 9,
+            _ => {}
+        }
         assert!(Hypercall::decode(number as u64, &args).is_ok(), "{number:?}");
         args[argument] = value;
         let decoded = Hypercall::decode(number as u64, &args);
@@ -138,6 +158,7 @@ fn encode(call: &Hypercall) -> (u64, Args) {
         Hypercall::TlbFlush(call) => one(call),
         Hypercall::BalloonInflate(call) => one(call),
         Hypercall::BalloonDeflate(call) => one(call),
+        Hypercall::BalloonReport(call) => one(call),
         Hypercall::GrantShare(call) => one(call),
         Hypercall::GrantRevoke(call) => one(call),
         Hypercall::GrantMap(call) => one(call),

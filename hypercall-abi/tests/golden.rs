@@ -4,6 +4,7 @@
 use hypercall_abi::{
     AbiVersion, DomainId, Error, Features, GrantHandle, Mfn, Number, Pfn, Port, Status, VirtAddr,
     addr::Level,
+    balloon_statistics::BalloonStatistics,
     calls::{
         batch::BatchEntry,
         grant_map::MappedGrant,
@@ -51,7 +52,7 @@ fn calls_keep_their_numbers() {
                  balloon_inflate balloon_deflate grant_share grant_revoke grant_map grant_unmap \
                  event_alloc event_bind event_send event_mask event_close trap_register \
                  trap_return sched_yield sched_block timer_set shutdown console_write \
-                 console_read domain_query batch";
+                 console_read domain_query batch balloon_report";
     let table: Vec<&str> = Number::ALL.iter().map(|call| call.name()).collect();
     assert_eq!(table, names.split_whitespace().collect::<Vec<_>>());
 }
@@ -85,7 +86,7 @@ fn version() {
     assert_eq!(version.as_bytes(), [0x34, 0x12, 0x78, 0x56]);
     assert_eq!(version.to_value(), 0x1234_5678);
     assert_eq!(AbiVersion::from_value(0xffff_0000_1234_5678), version);
-    assert_eq!(AbiVersion::CURRENT, AbiVersion { major: 1, minor: 1 });
+    assert_eq!(AbiVersion::CURRENT, AbiVersion { major: 1, minor: 2 });
     let of = |major, minor| AbiVersion { major, minor };
     assert!(of(1, 3).accepts(of(1, 3)) && of(1, 3).accepts(of(1, 0)));
     assert!(!of(1, 3).accepts(of(1, 4)) && !of(1, 3).accepts(of(0, 3)));
@@ -179,8 +180,23 @@ fn domain_info() {
         refusals: 10,
         traps: 11,
         target_frames: 12,
+        reported_frames: 13,
     };
-    assert_eq!(words(&info), [0x0708_0506_0304_0102, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    assert_eq!(words(&info), [0x0708_0506_0304_0102, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+}
+
+#[test]
+fn balloon_statistics() {
+    let words = words(&counted::<BalloonStatistics>());
+    assert_eq!(words, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+    let record = counted::<BalloonStatistics>();
+    let told = (record.version, record.generation, record.free, record.available, record.cache);
+    assert_eq!(told, (1, 2, 3, 4, 5));
+    let told = (record.needed, record.balloon, record.faults, record.refaults);
+    assert_eq!(told, (6, 7, 8, 9));
+    let told = (record.swapped_in, record.swapped_out, record.shortages);
+    assert_eq!(told, (10, 11, 12));
+    assert_eq!((record.some_over_10_s, record.reserved), (13, 14));
 }
 
 #[test]
@@ -232,8 +248,9 @@ fn vcpu_page() {
     let words = words(&counted::<VcpuHeader>());
     assert_eq!(words, [1, 2, 3, 4, 5, 6, 7, 8]);
     let header = counted::<VcpuHeader>();
-    let told = (header.events_pending, header.events_masked, header.trap_depth);
-    assert_eq!(told, (1, 2, 3));
+    let told =
+        (header.events_pending, header.events_masked, header.trap_depth, header.target_frames);
+    assert_eq!(told, (1, 2, 3, 4));
     assert_eq!((vcpu_page::PENDING_OFFSET, vcpu_page::MASK_OFFSET), (64, 192));
     assert_eq!((vcpu_page::EVENT_WORDS, vcpu_page::TRAP_FRAMES_OFFSET), (16, 1024));
 }

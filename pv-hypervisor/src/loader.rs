@@ -120,6 +120,7 @@ fn build<'a>(
         name,
         frames: domain.memory / PAGE_SIZE,
         max_frames: domain.max_memory / PAGE_SIZE,
+        contiguous: domain.contiguous,
         command_line: domain.command_line,
         watchdog_ticks: u64::from(domain.watchdog_ms) * ticks_per_millisecond,
         image: Image {

@@ -10,6 +10,7 @@ use crate::packages::MayInstall;
 use crate::size;
 use crate::strip::strip;
 use anyhow::{Context, Result, bail};
+use hypercall_abi::PAGE_SIZE;
 use pv_bundle::{Domain, GuestImage, NamedImage, Options, manifest};
 use std::path::{Path, PathBuf};
 
@@ -49,6 +50,12 @@ pub struct Request {
     pub memory: Option<u64>,
     /// Bytes of memory at most; as much as it starts with if none is given.
     pub max_memory: Option<u64>,
+    /// Bytes of memory that no policy takes from it; a quarter of its memory if none is given.
+    pub min_memory: Option<u64>,
+    /// Its shares; one for each MiB that it may have if none are given.
+    pub shares: Option<u32>,
+    /// Whether its memory is made of aligned runs of 2 MiB.
+    pub contiguous: bool,
     /// Its command line; for our guest kernel `peer=N` if none is given.
     pub command_line: Option<String>,
     /// Milliseconds of its watchdog.
@@ -65,6 +72,9 @@ impl Request {
             source,
             memory: None,
             max_memory: None,
+            min_memory: None,
+            shares: None,
+            contiguous: false,
             command_line: None,
             watchdog_ms: None,
             module: None,
@@ -79,6 +89,9 @@ impl From<GuestOption> for Request {
             source: Source::Path(option.path),
             memory: option.memory,
             max_memory: option.max_memory,
+            min_memory: option.min_memory,
+            shares: option.shares,
+            contiguous: option.contiguous.unwrap_or(false),
             command_line: option.command_line,
             watchdog_ms: option.watchdog_ms,
             module: option.module.map(Module::from),
@@ -97,6 +110,12 @@ pub struct Planned {
     pub memory: u64,
     /// Bytes of memory at most.
     pub max_memory: u64,
+    /// Bytes of memory that no policy takes from it.
+    pub min_memory: u64,
+    /// Its shares.
+    pub shares: u32,
+    /// Whether its memory is made of aligned runs of 2 MiB.
+    pub contiguous: bool,
     /// Its command line.
     pub command_line: String,
     /// Milliseconds of its watchdog.
@@ -144,11 +163,15 @@ impl Planned {
             .map(|(index, request)| {
                 let memory = request.memory.unwrap_or(share);
                 let peer = peer(index, &built_in);
+                let max_memory = request.max_memory.unwrap_or(memory);
                 Planned {
                     name: request.name.unwrap_or_else(|| format!("guest-{}", index + 1)),
                     source: request.source,
                     memory,
-                    max_memory: request.max_memory.unwrap_or(memory),
+                    max_memory,
+                    min_memory: request.min_memory.unwrap_or_else(|| least(memory)),
+                    shares: request.shares.unwrap_or((max_memory >> 20).max(1) as u32),
+                    contiguous: request.contiguous,
                     command_line: request.command_line.unwrap_or(peer),
                     watchdog_ms: request.watchdog_ms.unwrap_or(DEFAULT_WATCHDOG_MS),
                     module: request.module,
@@ -191,6 +214,11 @@ fn share(memory: u64, requests: &[Request]) -> Result<u64> {
         );
     }
     Ok((1 << each.ilog2()).min(32 << 20))
+}
+
+/// What is left to a domain in any case that asks for nothing: a quarter of what it starts with.
+fn least(memory: u64) -> u64 {
+    (memory / 4 & !(PAGE_SIZE - 1)).max(manifest::MIN_MEMORY)
 }
 
 /// The command line that makes neighbours of our guest kernel partners: 1 and 2, 3 and 4.
@@ -272,6 +300,9 @@ impl Plan {
                 name: &domain.name,
                 memory: domain.memory,
                 max_memory: domain.max_memory,
+                min_memory: domain.min_memory,
+                shares: domain.shares,
+                contiguous: domain.contiguous,
                 command_line: &domain.command_line,
                 image: place(&domain.source) as u16,
                 module: modules.of(index).map(|module| (images.len() + module) as u16),

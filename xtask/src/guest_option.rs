@@ -1,4 +1,4 @@
-//! `--guest PATH[,memory=64M][,max=128M][,name=NAME][,watchdog=MS][,module=FILE][,cmdline=...]`.
+//! `--guest PATH[,memory=64M][,max=128M][,min=16M][,shares=N][,contiguous=1][,name=NAME][,watchdog=MS][,module=FILE][,cmdline=...]`.
 
 use crate::size;
 use anyhow::{Context, Result, bail};
@@ -14,6 +14,12 @@ pub struct GuestOption {
     pub memory: Option<u64>,
     /// Bytes of memory at most.
     pub max_memory: Option<u64>,
+    /// Bytes of memory that no policy takes from it.
+    pub min_memory: Option<u64>,
+    /// Its shares.
+    pub shares: Option<u32>,
+    /// Whether its memory is made of aligned runs of 2 MiB.
+    pub contiguous: Option<bool>,
     /// The domain's name.
     pub name: Option<String>,
     /// Milliseconds of the watchdog.
@@ -46,6 +52,21 @@ impl FromStr for GuestOption {
             let twice = match key {
                 "memory" => option.memory.replace(size::parse(value).context("memory")?).is_some(),
                 "max" => option.max_memory.replace(size::parse(value).context("max")?).is_some(),
+                "min" => option.min_memory.replace(size::parse(value).context("min")?).is_some(),
+                "shares" => {
+                    let shares = value.parse().ok().filter(|shares| *shares > 0);
+                    let shares = shares
+                        .with_context(|| format!("shares={value}: write a number above 0"))?;
+                    option.shares.replace(shares).is_some()
+                }
+                "contiguous" => {
+                    let contiguous = match value {
+                        "0" => false,
+                        "1" => true,
+                        _ => bail!("contiguous={value}: write 0 or 1"),
+                    };
+                    option.contiguous.replace(contiguous).is_some()
+                }
                 "name" => option.name.replace(value.to_owned()).is_some(),
                 "module" => option.module.replace(value.into()).is_some(),
                 "watchdog" => {
@@ -55,7 +76,7 @@ impl FromStr for GuestOption {
                     option.watchdog_ms.replace(ms).is_some()
                 }
                 _ => bail!(
-                    "`{key}` is not a key of --guest: there are memory, max, name, watchdog, module and, last, cmdline"
+                    "`{key}` is not a key of --guest: there are memory, max, min, shares, contiguous, name, watchdog, module and, last, cmdline"
                 ),
             };
             if twice {
@@ -77,7 +98,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let option: GuestOption =
-            "my/kernel.elf,memory=64M,max=1G,name=mine,watchdog=500,module=a/root.cpio,cmdline=a=1,b memory=2"
+            "my/kernel.elf,memory=64M,max=1G,min=32M,shares=7,contiguous=1,name=mine,watchdog=500,module=a/root.cpio,cmdline=a=1,b memory=2"
                 .parse()
                 .expect("reads");
         assert_eq!(
@@ -86,6 +107,9 @@ mod tests {
                 path: "my/kernel.elf".into(),
                 memory: Some(64 << 20),
                 max_memory: Some(1 << 30),
+                min_memory: Some(32 << 20),
+                shares: Some(7),
+                contiguous: Some(true),
                 name: Some("mine".into()),
                 watchdog_ms: Some(500),
                 module: Some("a/root.cpio".into()),
@@ -102,6 +126,8 @@ mod tests {
         assert!(refusal("k,memory=lots").contains("memory: `lots` is not a size"));
         assert!(refusal("k,ram=64M").contains("`ram` is not a key"));
         assert!(refusal("k,max=1M,max=2M").contains("given twice"));
+        assert!(refusal("k,shares=0").contains("above 0"));
+        assert!(refusal("k,contiguous=yes").contains("0 or 1"));
         assert!(refusal("k,watchdog=soon").contains("milliseconds"));
     }
 }

@@ -13,6 +13,9 @@
 //! image = "kernel.elf"       # or a crate's folder; left out: our guest kernel
 //! memory = "64M"
 //! max_memory = "128M"
+//! min_memory = "16M"         # what no policy takes from it
+//! shares = 100               # what its claim to memory weighs
+//! contiguous = true          # its memory is made of aligned runs of 2 MiB
 //! command_line = "verbose"
 //! watchdog_ms = 2000
 //! module = "root.cpio"       # a file for the guest; "rootfs": `cargo xtask rootfs` builds it
@@ -54,6 +57,11 @@ struct DomainTable {
     memory: Option<u64>,
     #[serde(default, deserialize_with = "size")]
     max_memory: Option<u64>,
+    #[serde(default, deserialize_with = "size")]
+    min_memory: Option<u64>,
+    shares: Option<u32>,
+    #[serde(default)]
+    contiguous: bool,
     command_line: Option<String>,
     watchdog_ms: Option<u32>,
     module: Option<PathBuf>,
@@ -98,6 +106,9 @@ fn parse(text: &str, folder: &Path, memory: Option<u64>) -> Result<Plan> {
             source: domain.image.map_or(Source::BuiltIn, |image| Source::Path(folder.join(image))),
             memory: domain.memory,
             max_memory: domain.max_memory,
+            min_memory: domain.min_memory,
+            shares: domain.shares,
+            contiguous: domain.contiguous,
             command_line: domain.command_line,
             watchdog_ms: domain.watchdog_ms,
             module: domain.module.map(|module| module_at(folder, module)),

@@ -31,6 +31,7 @@ const FILES: &[(&str, &[&str])] = &[
         ],
     ),
     ("domain_info", &["DomainInfo"]),
+    ("balloon_statistics", &["BalloonStatistics"]),
     ("note", &["GuestNote"]),
     ("calls/mod", &["Args"]),
     ("calls/abi_query", &["Query"]),

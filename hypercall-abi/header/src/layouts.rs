@@ -3,6 +3,7 @@
 use core::mem::offset_of;
 use hypercall_abi::{
     AbiVersion,
+    balloon_statistics::BalloonStatistics,
     calls::{batch::BatchEntry, pte_update::Update},
     domain_info::DomainInfo,
     note::GuestNote,
@@ -32,7 +33,7 @@ pub fn all() -> Vec<Layout> {
         StartInfo: magic version domain vcpus features page_table_format frames max_frames
             guest_end ticks_per_second physmap_base root p2m_pfn image_pfn stack_pfn tables_pfn
             free_pfn command_line_length name_length name reserved command_line;
-        VcpuHeader: events_pending events_masked trap_depth reserved;
+        VcpuHeader: events_pending events_masked trap_depth target_frames reserved;
         TrapHeader: cause flags code address reserved;
         X86_64TrapFrame: header registers;
         Riscv64TrapFrame: header registers;
@@ -41,7 +42,10 @@ pub fn all() -> Vec<Layout> {
         Riscv64Registers: ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8
             s9 s10 s11 t3 t4 t5 t6 pc;
         DomainInfo: domain reserved frames max_frames table_frames pinned_tables grants handles
-            ports calls refusals traps target_frames;
+            ports calls refusals traps target_frames reported_frames;
+        BalloonStatistics: version generation free available cache needed balloon faults refaults
+            swapped_in swapped_out shortages some_over_10_s some_over_60_s full_over_10_s
+            full_over_60_s reserved;
         GuestNote: version reserved required_features physmap_base;
         BatchEntry: number_or_status args reserved;
         Update: target value;

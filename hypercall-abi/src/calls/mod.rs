@@ -8,6 +8,7 @@ use crate::{DomainId, Error, GrantHandle, Number};
 pub mod abi_query;
 pub mod balloon_deflate;
 pub mod balloon_inflate;
+pub mod balloon_report;
 pub mod batch;
 pub mod console_read;
 pub mod console_write;
@@ -37,6 +38,7 @@ pub mod trap_return;
 pub use abi_query::AbiQuery;
 pub use balloon_deflate::BalloonDeflate;
 pub use balloon_inflate::BalloonInflate;
+pub use balloon_report::BalloonReport;
 pub use batch::Batch;
 pub use console_read::ConsoleRead;
 pub use console_write::ConsoleWrite;
@@ -114,6 +116,7 @@ pub enum Hypercall {
     ConsoleRead(ConsoleRead),
     DomainQuery(DomainQuery),
     Batch(Batch),
+    BalloonReport(BalloonReport),
 }
 
 impl Hypercall {
@@ -154,6 +157,7 @@ impl Hypercall {
             Number::ConsoleRead => Hypercall::ConsoleRead(ConsoleRead::decode(args)?),
             Number::DomainQuery => Hypercall::DomainQuery(DomainQuery::decode(args)?),
             Number::Batch => Hypercall::Batch(Batch::decode(args)?),
+            Number::BalloonReport => Hypercall::BalloonReport(BalloonReport::decode(args)?),
         })
     }
 }

@@ -53,6 +53,13 @@ pub struct Kernel<P: Platform> {
     pub(crate) trampoline: Option<Ino>,
     /// Fewer pages could be reclaimed than were wanted: only the next tick tries again.
     pub(crate) exhausted: bool,
+    /// Page faults of processes.
+    pub faults: u64,
+    /// Nanoseconds for which processes waited until memory was reclaimed.
+    pub stalled: u64,
+    /// The balloon has more to do, and when it is asked at the latest.
+    pub(crate) balloon_busy: bool,
+    pub(crate) balloon_due: u64,
     /// Who runs.
     pub(crate) current: Option<Pid>,
     /// Whose floating-point registers the processor has.

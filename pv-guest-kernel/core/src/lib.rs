@@ -19,6 +19,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "model"))]
 extern crate std;
 
+pub mod balloon;
 mod boot;
 pub mod calls;
 mod console;

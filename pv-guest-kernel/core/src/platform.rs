@@ -1,5 +1,7 @@
 //! The machine under the kernel, real or not: [`Platform`].
 
+use crate::balloon::{BalloonCounts, BalloonStep};
+use crate::memory::Frames;
 use bitflags::bitflags;
 use hypercall_abi::{Pfn, VirtAddr};
 
@@ -200,6 +202,26 @@ pub trait Platform {
     fn console_write(&mut self, bytes: &[u8]);
     /// Reads what has been typed: how many bytes.
     fn console_read(&mut self, to: &mut [u8]) -> usize;
+    /// Lets the machine's balloon go one bounded step, if it has one.
+    fn balloon(&mut self, frames: &mut Frames, counts: &BalloonCounts) -> BalloonStep {
+        let _ = (frames, counts);
+        BalloonStep::Idle
+    }
+    /// Few pages are free: how many came back of those that were offered to the machine.
+    fn balloon_refill(&mut self, frames: &mut Frames) -> u64 {
+        let _ = frames;
+        0
+    }
+    /// Memory is out: how many pages came back from the balloon, which gives all it can.
+    fn balloon_shortage(&mut self, frames: &mut Frames) -> u64 {
+        let _ = frames;
+        0
+    }
+    /// Whether the balloon wants to be asked at least once a second.
+    fn has_balloon(&mut self) -> bool {
+        false
+    }
+
     /// Fills with bytes that nobody can guess, as far as the machine has any.
     fn random(&mut self, to: &mut [u8]);
 }

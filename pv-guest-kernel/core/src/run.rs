@@ -2,6 +2,7 @@
 
 use crate::{
     Access, Exit, Platform, Registers,
+    balloon::PERIOD,
     calls::{Stop, dispatch},
     fs::{Pid, Time},
     kernel::{End, Kernel},
@@ -40,8 +41,11 @@ impl<P: Platform> Kernel<P> {
                 Some(who) => self.go(who),
                 None => self.wait(),
             }
-            if self.memory.frames.shortfall() != 0 && !self.exhausted {
+            if self.memory.frames.shortfall() != 0 && !self.exhausted && self.refill() == 0 {
                 self.reclaim(self.memory.frames.shortfall());
+            }
+            if self.balloon_busy {
+                self.serve_balloon();
             }
         }
         self.end
@@ -181,6 +185,7 @@ impl<P: Platform> Kernel<P> {
 
     /// Serves a page fault.
     fn fault(&mut self, who: Pid, address: u64, access: Access) {
+        self.faults += 1;
         let process = self.processes.get_mut(who).expect("who ran exists");
         let space = process.space.as_mut().expect("who ran has memory");
         let mut parts = crate::memory::Parts {
@@ -202,6 +207,10 @@ impl<P: Platform> Kernel<P> {
     fn tick(&mut self) {
         let now = self.platform.now();
         self.exhausted = false;
+        if self.platform.has_balloon() {
+            self.balloon_busy = true;
+            self.balloon_due = now + PERIOD;
+        }
         if self.alarm.is_some_and(|alarm| alarm <= now) {
             self.alarm = None;
         }
@@ -275,7 +284,13 @@ impl<P: Platform> Kernel<P> {
     /// Nobody wants to run: waits for the time that something is due, or for input.
     fn wait(&mut self) {
         let before = self.platform.now();
-        let next = self.scheduler.next_time().map(|time| time.min(before + IDLE_MAX));
+        if self.balloon_busy {
+            // There is something to do: it is not the time to sleep.
+            return;
+        }
+        let due = self.platform.has_balloon().then_some(self.balloon_due);
+        let next = [self.scheduler.next_time(), due].into_iter().flatten().min();
+        let next = next.map(|time| time.min(before + IDLE_MAX));
         if self.alarm != next {
             self.platform.set_alarm(next);
             self.alarm = next;
@@ -296,7 +311,13 @@ impl<P: Platform> Kernel<P> {
     /// Somebody needs a page and there is none: reclaims, or ends the largest process.
     fn make_room(&mut self) -> Room {
         let wanted = self.memory.frames.shortfall().max(1);
-        if self.reclaim(wanted) > 0 {
+        if self.refill() > 0 {
+            return Room::Made;
+        }
+        let began = self.platform.now();
+        let freed = self.reclaim(wanted);
+        self.stalled += self.platform.now().saturating_sub(began);
+        if freed > 0 || self.deflate_all() > 0 {
             return Room::Made;
         }
         let candidates = self.processes.iter().filter_map(|process| {
@@ -313,7 +334,7 @@ impl<P: Platform> Kernel<P> {
 
     /// Frees pages: how many. When there are not as many as wanted, it is not tried again
     /// before the next tick without need.
-    fn reclaim(&mut self, wanted: u64) -> u64 {
+    pub(crate) fn reclaim(&mut self, wanted: u64) -> u64 {
         let mut spaces: Vec<_> =
             self.processes.iter_mut().filter_map(|process| process.space.as_mut()).collect();
         spaces.sort_by_key(|space| space.id());

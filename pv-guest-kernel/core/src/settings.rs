@@ -42,6 +42,10 @@ pub const fn heap_pages(pages: u64) -> u64 {
     if wanted > 256 { wanted } else { 256 }
 }
 
+/// Bytes of the heap that the kernel needs for each page that it may have beyond those that it starts
+/// with.
+pub const GROWTH_BYTES: u64 = Costs::PAGE;
+
 /// Bytes of the heap that one thing takes at most, with what holds it: a map's nodes are half full
 /// at worst, and a list has room for twice what is in it.
 struct Costs;

@@ -4,13 +4,14 @@
 use crate::{
     calls::{self, Partial},
     memory::Memory,
-    paging::Protection,
+    paging::{self, Protection},
     physmap::{self, Page},
     updates::kernel_page,
+    vcpu,
 };
 use balloon::{Answer, BalloonPort};
 use heapless::Vec;
-use hypercall_abi::{DomainId, Mfn, Pfn, calls::pte_update::Update, domain_info::DomainInfo};
+use hypercall_abi::{Mfn, Pfn, balloon_statistics::BalloonStatistics, calls::pte_update::Update};
 
 /// Updates that one call carries when pages are mapped and unmapped.
 const CHUNK: usize = 128;
@@ -19,13 +20,6 @@ fn answer(result: Result<u64, Partial>) -> Answer {
     match result {
         Ok(done) => Answer { done, refused: None },
         Err(Partial { done, error }) => Answer { done, refused: Some(error) },
-    }
-}
-
-fn counts() -> DomainInfo {
-    match calls::domain_query(DomainId::SELF) {
-        Ok(info) => info,
-        Err(error) => panic!("domain_query of the domain itself was refused: {error}"),
     }
 }
 
@@ -76,7 +70,22 @@ impl BalloonPort for Memory {
     fn map(&mut self, pages: &[Pfn]) -> usize {
         let format = self.format;
         let entry = |frame| format.page_entry(frame, Protection::WRITE);
-        update(pages, |page| self.p2m.frame_of(page).map(entry))
+        let mut done = 0;
+        loop {
+            done += update(&pages[done..], |page| self.p2m.frame_of(page).map(entry));
+            // The kernel's own tables may not reach there yet.
+            let Some(&page) = pages.get(done) else { return done };
+            let Some(frame) = self.p2m.frame_of(page) else { return done };
+            let root = self.kernel_root;
+            // SAFETY: the page is the balloon's: nothing uses it.
+            let mut tables = unsafe { self.validated() };
+            let address = physmap::address(page);
+            let made = paging::map(&mut tables, root, address, frame, Protection::WRITE);
+            if made.and_then(|()| Memory::flush(self)).is_err() {
+                return done;
+            }
+            done += 1;
+        }
     }
 
     fn release(&mut self, frames: &[Mfn]) -> Answer {
@@ -98,11 +107,21 @@ impl BalloonPort for Memory {
         self.p2m.fill_hole(page, frame).ok().map(|()| page)
     }
 
+    fn report(&mut self, frames: &[Mfn]) -> Answer {
+        // SAFETY: as for `release`.
+        answer(unsafe { calls::balloon_report_free(frames) })
+    }
+
+    fn tell(&mut self, statistics: &BalloonStatistics) -> bool {
+        calls::balloon_report_statistics(statistics).is_ok()
+    }
+
+    /// Every page that is no hole has a frame of the guest's own.
     fn owned_frames(&mut self) -> u64 {
-        counts().frames
+        self.p2m.pages() - self.p2m.holes()
     }
 
     fn target_frames(&mut self) -> u64 {
-        counts().target_frames
+        vcpu::target_frames()
     }
 }

@@ -71,8 +71,10 @@ impl Memory {
         }
         let format = PageTableFormat::new(info.page_table_format)
             .ok_or(MemoryError::UnknownFormat(info.page_table_format))?;
-        let words = PageAllocator::words_for(info.frames);
-        let slots = P2m::index_slots(info.frames);
+        // Pages beyond those that it starts with are holes, until the balloon fills them.
+        let most = info.max_frames.max(info.frames);
+        let words = PageAllocator::words_for(most);
+        let slots = P2m::index_slots(most);
         let bitmap_pages = (words as u64 * 8).div_ceil(PAGE_SIZE);
         let index_pages = (slots as u64 * 4).div_ceil(PAGE_SIZE);
         let index_pfn = Pfn(info.free_pfn.0 + bitmap_pages);
@@ -85,13 +87,13 @@ impl Memory {
         // not, every pattern is a value of these types.
         let (frames, index, words) = unsafe {
             (
-                slice(info.p2m_pfn, info.frames as usize),
+                slice(info.p2m_pfn, most as usize),
                 slice(index_pfn, slots),
                 slice(info.free_pfn, words),
             )
         };
         let p2m = P2m::new(frames, index).map_err(MemoryError::BadMap)?;
-        let mut pages = PageAllocator::new(words, info.frames);
+        let mut pages = PageAllocator::new(words, most);
         for page in first_free..info.frames {
             // The allocator is new: no page is free twice.
             let _ = pages.give(Pfn(page));

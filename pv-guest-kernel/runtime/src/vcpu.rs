@@ -12,7 +12,7 @@ use hypercall_abi::{
     trap::{TRAP_FRAMES, TrapFrame},
     vcpu_page::{
         EVENT_WORDS, EVENTS_MASKED_OFFSET, EVENTS_PENDING_OFFSET, MASK_OFFSET, PENDING_OFFSET,
-        TRAP_DEPTH_OFFSET, TRAP_FRAMES_OFFSET,
+        TARGET_FRAMES_OFFSET, TRAP_DEPTH_OFFSET, TRAP_FRAMES_OFFSET,
     },
 };
 
@@ -51,6 +51,11 @@ pub fn events_masked() -> &'static AtomicU64 {
 /// Trap frames held.
 pub fn trap_depth() -> &'static AtomicU64 {
     word(TRAP_DEPTH_OFFSET)
+}
+
+/// Frames that the operator would like the guest to own.
+pub fn target_frames() -> u64 {
+    word(TARGET_FRAMES_OFFSET).load(Ordering::Relaxed)
 }
 
 /// Pending bits of ports `64 * index..64 * index + 64`.

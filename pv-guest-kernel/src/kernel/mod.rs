@@ -91,7 +91,7 @@ fn introduce(info: &StartInfo) {
 }
 
 fn make_heap(info: &StartInfo, memory: &mut Memory) -> Result<(), Surprise> {
-    let pages = kernel_core::settings::heap_pages(info.frames);
+    let pages = programs::heap_pages_of(info);
     if heap::init(memory, pages) {
         return Ok(());
     }

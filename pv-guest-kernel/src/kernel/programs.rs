@@ -6,7 +6,7 @@ use crate::paravirtual::{self, Paravirtual};
 use kernel_core::{
     Platform,
     kernel::Kernel,
-    settings::{Settings, heap_pages},
+    settings::{GROWTH_BYTES, Settings, heap_pages},
 };
 use pv_guest::{
     abi::{PAGE_SIZE, Pfn, start_info::StartInfo},
@@ -15,6 +15,13 @@ use pv_guest::{
     println,
 };
 
+/// Pages of the heap: by what the guest starts with, and for what it may grow to the records of its
+/// pages.
+pub fn heap_pages_of(info: &StartInfo) -> u64 {
+    let growth = info.max_frames.saturating_sub(info.frames);
+    heap_pages(info.frames) + (growth * GROWTH_BYTES).div_ceil(PAGE_SIZE)
+}
+
 /// Runs the first process and all that come of it, until the first ends.
 pub fn run(info: &StartInfo, memory: Memory) -> Result<(), Surprise> {
     let start = physmap::address(info.module_pfn).0 as *const u8;
@@ -22,8 +29,9 @@ pub fn run(info: &StartInfo, memory: Memory) -> Result<(), Surprise> {
     // before `free_pfn`.
     let archive = unsafe { core::slice::from_raw_parts(start, info.module_bytes as usize) };
     let (machine, frames) = paravirtual::boot(info, memory);
-    let heap_bytes = heap_pages(info.frames) * PAGE_SIZE;
-    let settings = Settings::for_memory(Paravirtual::MACHINE, info.frames, heap_bytes);
+    let heap_bytes = heap_pages_of(info) * PAGE_SIZE;
+    let pages = info.max_frames.max(info.frames);
+    let settings = Settings::for_memory(Paravirtual::MACHINE, pages, heap_bytes);
     let kernel = Kernel::new(machine, frames, archive, info.command_line().as_bytes(), settings);
     let mut kernel = kernel.map_err(|error| surprise!("{error}"))?;
     let module = info.module_pfn.0..info.module_pfn.0 + info.module_bytes.div_ceil(PAGE_SIZE);

@@ -2,9 +2,12 @@
 //! back to it; the rest is the runtime's.
 
 use super::{Paravirtual, tables};
-use balloon::{Answer, BalloonPort};
-use kernel_core::memory::{Frames, Kind};
-use pv_guest::abi::{Mfn, Pfn};
+use balloon::{Answer, BalloonPort, Follower, KernelCounts, Step};
+use kernel_core::{
+    balloon::{BalloonCounts, BalloonStep},
+    memory::{Frames, Kind},
+};
+use pv_guest::abi::{Mfn, Pfn, balloon_statistics::BalloonStatistics};
 
 /// The machine and its pages, lent to the balloon.
 #[derive(Debug)]
@@ -23,7 +26,11 @@ impl<'a> Lent<'a> {
 }
 
 impl BalloonPort for Lent<'_> {
+    /// The kernel keeps what lies below its high watermark.
     fn take_page(&mut self) -> Option<Pfn> {
+        if self.frames.count(Kind::Free) <= self.frames.watermarks().high {
+            return None;
+        }
         self.frames.take(Kind::Kernel).ok()
     }
 
@@ -69,11 +76,126 @@ impl BalloonPort for Lent<'_> {
         Some(page)
     }
 
+    fn report(&mut self, frames: &[Mfn]) -> Answer {
+        self.machine.memory.report(frames)
+    }
+
+    fn tell(&mut self, statistics: &BalloonStatistics) -> bool {
+        self.machine.memory.tell(statistics)
+    }
+
     fn owned_frames(&mut self) -> u64 {
         self.machine.memory.owned_frames()
     }
 
     fn target_frames(&mut self) -> u64 {
         self.machine.memory.target_frames()
+    }
+}
+
+/// Free pages that are not offered to the hypervisor, above what the kernel keeps: 8 MiB, so that
+/// they do not go and come.
+const OFFER_KEEP: u64 = 2048;
+
+/// How the guest takes part in moving memory.
+#[derive(Debug, Default)]
+pub struct Moving {
+    follower: Follower,
+    /// Whether free pages are offered.
+    offers: bool,
+    /// Whether anything moves at all: the guest may grow, or its target is not what it has.
+    active: bool,
+}
+
+impl Moving {
+    /// For a guest that starts with so many holes.
+    pub fn new(holes: u64, offers: bool) -> Moving {
+        Moving { follower: Follower::new(holes), offers, active: offers || holes > 0 }
+    }
+}
+
+impl Paravirtual {
+    /// Whether the balloon has anything to do in this guest's life.
+    pub(super) fn is_ballooned(&mut self) -> bool {
+        if !self.moving.active {
+            self.moving.active = self.memory.owned_frames() != self.memory.target_frames();
+        }
+        self.moving.active
+    }
+
+    /// One step: towards the target, or of offering what is free; and what is to be told, when it is
+    /// time.
+    pub(super) fn balloon_step(
+        &mut self,
+        frames: &mut Frames,
+        counts: &BalloonCounts,
+    ) -> BalloonStep {
+        if !self.is_ballooned() {
+            return BalloonStep::Idle;
+        }
+        let now = self.clock.now();
+        self.with_follower(frames, |follower, lent, offers| {
+            if follower.is_due(now) {
+                let told = lent.told(counts);
+                follower.tell(lent, now, told);
+            }
+            let mut step = follower.follow(lent, now);
+            if step == Step::Idle && offers {
+                let free = lent.frames.count(Kind::Free);
+                step = follower.offer(lent, free, counts.kept + OFFER_KEEP);
+            }
+            match step {
+                Step::Idle => BalloonStep::Idle,
+                Step::Moved(_) => BalloonStep::Moved,
+                Step::Starved(pages) => BalloonStep::Starved(pages),
+            }
+        })
+    }
+
+    pub(super) fn balloon_back(&mut self, frames: &mut Frames) -> u64 {
+        if self.moving.follower.reported() == 0 {
+            return 0;
+        }
+        self.with_follower(frames, |follower, lent, _| follower.refill(lent))
+    }
+
+    pub(super) fn balloon_all_back(&mut self, frames: &mut Frames) -> u64 {
+        if !self.is_ballooned() {
+            return 0;
+        }
+        let now = self.clock.now();
+        self.with_follower(frames, |follower, lent, _| follower.shortage(lent, now))
+    }
+
+    /// Lends everything to the balloon, which is taken out of the machine meanwhile.
+    fn with_follower<T>(
+        &mut self,
+        frames: &mut Frames,
+        run: impl FnOnce(&mut Follower, &mut Lent<'_>, bool) -> T,
+    ) -> T {
+        let mut moving = core::mem::take(&mut self.moving);
+        let mut lent = Lent::new(self, frames);
+        let result = run(&mut moving.follower, &mut lent, moving.offers);
+        self.moving = moving;
+        result
+    }
+}
+
+impl Lent<'_> {
+    fn told(&self, counts: &BalloonCounts) -> KernelCounts {
+        KernelCounts {
+            free: self.frames.count(Kind::Free),
+            kept: counts.kept,
+            available: counts.available,
+            cache: counts.cache,
+            needed: counts.needed,
+            faults: counts.faults,
+            refaults: counts.refaults,
+            swapped_in: counts.swapped_in,
+            swapped_out: counts.swapped_out,
+            stalled_some: counts.stalled,
+            // With one processor that waits for its own disk, all wait when one does.
+            stalled_full: counts.stalled,
+        }
     }
 }

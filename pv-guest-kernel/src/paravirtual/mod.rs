@@ -22,7 +22,7 @@ mod space;
 mod tables;
 mod test;
 
-pub use balloon::Lent;
+pub use balloon::{Lent, Moving};
 pub use space::Space;
 pub use test::run as machine_test;
 
@@ -30,6 +30,7 @@ use alloc::vec::Vec;
 use clock::Clock;
 use kernel_core::{
     Access, Change, Exit, FloatState, Machine, NoPage, Platform, Registers as _, Used,
+    balloon::{BalloonCounts, BalloonStep},
     memory::{Frames, Kind},
     registers,
 };
@@ -62,6 +63,8 @@ pub struct Paravirtual {
     floating_point: bool,
     /// What was typed and has not been read.
     typed: Vec<u8>,
+    /// The balloon.
+    moving: Moving,
 }
 
 /// Bytes that are taken from the console at once, when the kernel only looks whether any wait.
@@ -72,6 +75,8 @@ const TYPED: usize = 256;
 pub fn boot(info: &StartInfo, mut memory: Memory) -> (Paravirtual, Frames) {
     events::mask();
     let (pages, mut frames) = Pages::lend(&mut memory);
+    // The operator says on the command line whether free pages are offered.
+    let offers = info.command_line().split_ascii_whitespace().any(|word| word == "balloon=offer");
     let tables = Tables::new(&memory, &mut || frames.take(Kind::Table).ok());
     let machine = Paravirtual {
         memory,
@@ -82,6 +87,7 @@ pub fn boot(info: &StartInfo, mut memory: Memory) -> (Paravirtual, Frames) {
         end: info.guest_end,
         floating_point: info.features.contains(Features::FLOATING_POINT),
         typed: Vec::new(),
+        moving: Moving::new(frames.count(Kind::Hole), offers),
     };
     (machine, frames)
 }
@@ -105,7 +111,10 @@ impl Paravirtual {
         });
         match exit {
             Exit::Call => registers.step_over_call(),
-            Exit::Interrupt => _ = self.clock.take_alarm(),
+            Exit::Interrupt => {
+                self.clock.take_alarm();
+                events::take(Port::BALLOON);
+            }
             _ => {}
         }
         exit
@@ -233,6 +242,7 @@ impl Platform for Paravirtual {
         if !self.poll_console() {
             events::wait_any(&[Port::TIMER, Port::CONSOLE, Port::BALLOON]);
             self.clock.take_alarm();
+            events::take(Port::BALLOON);
         }
     }
 
@@ -248,6 +258,22 @@ impl Platform for Paravirtual {
         to[..count].copy_from_slice(&self.typed[..count]);
         self.typed.drain(..count);
         count
+    }
+
+    fn balloon(&mut self, frames: &mut Frames, counts: &BalloonCounts) -> BalloonStep {
+        self.balloon_step(frames, counts)
+    }
+
+    fn balloon_refill(&mut self, frames: &mut Frames) -> u64 {
+        self.balloon_back(frames)
+    }
+
+    fn balloon_shortage(&mut self, frames: &mut Frames) -> u64 {
+        self.balloon_all_back(frames)
+    }
+
+    fn has_balloon(&mut self) -> bool {
+        self.is_ballooned()
     }
 
     fn random(&mut self, to: &mut [u8]) {

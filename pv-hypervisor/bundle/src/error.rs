@@ -33,6 +33,10 @@ pub enum BundleError {
     Memory(usize, u64),
     /// A domain's largest memory is not whole pages, outside its range, or below its memory.
     MaxMemory(usize, u64),
+    /// A domain's least memory is not whole pages, outside its range, or above its memory.
+    LeastMemory(usize, u64),
+    /// A domain has no shares.
+    Shares(usize),
     /// A domain names an image that is not there.
     NoImage(usize, u16),
     /// A domain names a module that is not there.
@@ -97,6 +101,14 @@ impl fmt::Display for BundleError {
                 "domain {domain}: largest memory of {bytes} bytes; it must be whole pages of 4096 bytes, at least the memory that it starts with, and at most {} GiB: choose such a size",
                 MAX_MEMORY >> 30
             ),
+            BundleError::LeastMemory(domain, bytes) => write!(
+                f,
+                "domain {domain}: least memory of {bytes} bytes; it must be whole pages of 4096 bytes, at least {} MiB, and at most the memory that it starts with: choose such a size",
+                MIN_MEMORY >> 20
+            ),
+            BundleError::Shares(domain) => {
+                write!(f, "domain {domain}: it has no shares: give it at least 1")
+            }
             BundleError::NoImage(domain, image) => {
                 write!(f, "domain {domain}: there is no image {image}: name one that is in the bundle")
             }

@@ -173,7 +173,8 @@ impl<'a> GuestImage<'a> {
             self.segments.iter().map(|segment| segment.end() - segment.address.0).sum();
         let pages = |bytes: u64| bytes.div_ceil(PAGE_SIZE);
         let p2m = pages((max_memory / PAGE_SIZE).saturating_mul(8));
-        let tables = 2 + (memory / PAGE_SIZE).div_ceil(512) + 2;
+        let most = memory.max(max_memory) / PAGE_SIZE;
+        let tables = 2 + most.div_ceil(512) + 2;
         let beside = 3 + p2m + pages(BOOT_STACK_BYTES) + tables;
         image.saturating_add(beside.saturating_mul(PAGE_SIZE))
     }

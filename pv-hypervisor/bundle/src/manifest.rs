@@ -50,6 +50,12 @@ pub struct Domain<'a> {
     pub memory: u64,
     /// Bytes of memory that it may own at most: pages, from `memory` to [`MAX_MEMORY`].
     pub max_memory: u64,
+    /// Bytes of memory that no policy takes from it: pages, from [`MIN_MEMORY`] to `memory`.
+    pub min_memory: u64,
+    /// What its claim to memory weighs against that of others, not 0.
+    pub shares: u32,
+    /// Whether its memory is made of aligned runs of 2 MiB, as far as the machine has them.
+    pub contiguous: bool,
     /// Its command line, at most [`MAX_COMMAND_LINE`] bytes without control characters.
     pub command_line: &'a str,
     /// Its image: an index into [`Manifest::images`].

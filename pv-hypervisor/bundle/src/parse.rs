@@ -106,6 +106,12 @@ fn check_domain(index: usize, domain: &Domain<'_>, images: usize) -> Result<(), 
     if !pages(domain.max_memory) || !(domain.memory..=MAX_MEMORY).contains(&domain.max_memory) {
         return Err(BundleError::MaxMemory(index, domain.max_memory));
     }
+    if !pages(domain.min_memory) || !(MIN_MEMORY..=domain.memory).contains(&domain.min_memory) {
+        return Err(BundleError::LeastMemory(index, domain.min_memory));
+    }
+    if domain.shares == 0 {
+        return Err(BundleError::Shares(index));
+    }
     if usize::from(domain.image) >= images {
         return Err(BundleError::NoImage(index, domain.image));
     }

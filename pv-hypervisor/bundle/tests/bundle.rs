@@ -10,6 +10,9 @@ fn domain(name: &'static str) -> Domain<'static> {
         name,
         memory: 8 * MIB,
         max_memory: 16 * MIB,
+        min_memory: 4 * MIB,
+        shares: 1,
+        contiguous: false,
         command_line: "peer=2 noisy",
         image: 0,
         module: None,
@@ -27,7 +30,7 @@ fn packed() -> Vec<u8> {
 /// A bundle around a manifest that `pack` would refuse.
 fn raw(manifest: &Manifest<'_>, length: usize) -> Vec<u8> {
     let text = postcard::to_allocvec(manifest).expect("encodes");
-    let mut bytes = b"PVBUNDLE\x02\0\0\0".to_vec();
+    let mut bytes = b"PVBUNDLE\x03\0\0\0".to_vec();
     bytes.extend((text.len() as u32).to_le_bytes());
     bytes.extend(text);
     bytes.resize(length.max(bytes.len()), 0);
@@ -101,6 +104,10 @@ fn domains() {
     for memory in [0, 7 * MIB, 8 * MIB + 1, 65 << 30] {
         assert_eq!(with(|m| m.domains[0].max_memory = memory), BundleError::MaxMemory(0, memory));
     }
+    for memory in [0, 4096, 8 * MIB + 4096, 5 * MIB + 1] {
+        assert_eq!(with(|m| m.domains[0].min_memory = memory), BundleError::LeastMemory(0, memory));
+    }
+    assert_eq!(with(|m| m.domains[1].shares = 0), BundleError::Shares(1));
     assert_eq!(with(|m| m.domains[1].image = 1), BundleError::NoImage(1, 1));
     assert_eq!(with(|m| m.domains[1].module = Some(1)), BundleError::NoModule(1, 1));
     assert_eq!(with(|m| m.options.slice_ms = 0), BundleError::Slice(0));
@@ -176,7 +183,7 @@ proptest! {
 
     #[test]
     fn manifests_of_garbage_never_panic(text in prop::collection::vec(any::<u8>(), 0..500)) {
-        let mut bytes = b"PVBUNDLE\x02\0\0\0".to_vec();
+        let mut bytes = b"PVBUNDLE\x03\0\0\0".to_vec();
         bytes.extend((text.len() as u32).to_le_bytes());
         bytes.extend(text);
         let _ = Bundle::parse(&bytes);

@@ -28,6 +28,21 @@ impl Budget {
         self.0 == 0
     }
 
+    /// Spends all that an entry of `units` has, for one piece of work that takes about as much. False,
+    /// and nothing is spent, when something was spent before: the piece waits for the next
+    /// entry. Work that runs to its end has always room for it.
+    #[inline(always)]
+    pub(crate) fn spend_whole(&mut self, units: u32) -> bool {
+        if self.0 == u32::MAX {
+            return true;
+        }
+        let whole = self.0 == units;
+        if whole {
+            self.0 = 0;
+        }
+        whole
+    }
+
     /// Spends units, if any are left.
     #[inline(always)]
     pub(crate) fn spend(&mut self, units: u32) -> bool {

@@ -4,6 +4,7 @@
 //! it when it next schedules the vCPU, and the guest sees one call. So nothing of a call that
 //! is under way lies in registers or memory that a guest can change.
 
+use crate::balloon::{Giving, Taking};
 use crate::budget::Budget;
 use crate::domain::Slot;
 use crate::machine::Machine;
@@ -56,10 +57,10 @@ pub(crate) enum Work {
     Demote { walk: Walk, next: Option<Walk> },
     /// Page-table updates.
     Update(UpdateWork),
-    /// `balloon_inflate`: frames taken so far, and wanted.
-    Inflate { done: u64, count: u64 },
-    /// `balloon_deflate`: frames given so far, and wanted.
-    Deflate { done: u64, count: u64 },
+    /// `balloon_inflate`, or `balloon_report` of free memory.
+    Give(Giving),
+    /// `balloon_deflate`.
+    Take(Taking),
     /// Nothing: the batch goes on with its next entry.
     NextOfBatch,
 }
@@ -222,12 +223,8 @@ impl<P: Platform> State<P> {
                     Then::TrapReturn => self.leave_trap(machine, slot, registers, work.done()),
                 },
             },
-            Work::Inflate { done, count } => {
-                calls::balloon_inflate::go_on(self, machine, slot, done, count, budget)
-            }
-            Work::Deflate { done, count } => {
-                calls::balloon_deflate::go_on(self, machine, slot, done, count, budget)
-            }
+            Work::Give(giving) => self.give(machine, slot, giving, budget),
+            Work::Take(taking) => self.take(machine, slot, taking, budget),
             Work::Pin { .. } | Work::Demote { .. } | Work::NextOfBatch => {
                 self.walk_work(machine, slot, work, budget)
             }
@@ -270,7 +267,8 @@ impl<P: Platform> State<P> {
             _ if self.planted.has(Bug::EndForgetsCall) => {}
             Work::Pin { walk, .. } => self.turn_round(walk, Error::NoDomain),
             Work::Update(work) => self.cancel_updates(work),
-            Work::Inflate { done, count } | Work::Deflate { done, count } => *count = *done,
+            Work::Give(giving) => giving.count = giving.done,
+            Work::Take(taking) => (taking.count, taking.claim) = (taking.done, None),
             Work::Demote { .. } | Work::NextOfBatch => {}
         }
     }

@@ -1,5 +1,6 @@
 //! A domain: what it owns, gives, has mapped and has open, and what it has done.
 
+use crate::balloon::BalloonState;
 use crate::event::PortTable;
 use crate::grant::{GrantTable, HandleTable};
 use crate::teardown::Teardown;
@@ -193,8 +194,6 @@ pub struct Domain {
     pub frames: u64,
     /// Frames that it may own.
     pub max_frames: u64,
-    /// Frames that it should own, as the operator sees it.
-    pub target_frames: u64,
     /// Frames that it owns and that are page tables, in validation or validated.
     pub tables: u64,
     /// Page tables that are pinned.
@@ -205,6 +204,8 @@ pub struct Domain {
     pub handles: HandleTable,
     /// Its ends of event channels.
     pub ports: PortTable,
+    /// What its balloon and the operator have told each other.
+    pub balloon: BalloonState,
     /// Console input that it has not read.
     pub console_input: VecDeque<u8>,
     /// Ticks for which it may run without a call; 0 for no limit.
@@ -220,7 +221,11 @@ impl Domain {
     }
 
     pub(crate) fn gained_frame(&mut self) {
-        self.frames += 1;
+        self.gained_frames(1);
+    }
+
+    pub(crate) fn gained_frames(&mut self, frames: u64) {
+        self.frames += frames;
         self.counters.peak_frames = self.counters.peak_frames.max(self.frames);
     }
 

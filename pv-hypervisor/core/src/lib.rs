@@ -30,6 +30,7 @@ extern crate std;
 extern crate self as pv_core;
 
 pub mod audit;
+pub mod balloon;
 mod budget;
 mod call;
 mod calls;

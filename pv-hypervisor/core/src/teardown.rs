@@ -172,9 +172,7 @@ impl<P: Platform> State<P> {
                     }
                 }
                 Work::Update(update) => self.update_entries(machine, slot, update, &mut budget),
-                Work::Inflate { .. } | Work::Deflate { .. } | Work::NextOfBatch => {
-                    Progress::Done(Ok(()))
-                }
+                Work::Give(_) | Work::Take(_) | Work::NextOfBatch => Progress::Done(Ok(())),
             };
             if done == Progress::More {
                 self.vcpu_mut(slot).work = Some(work);

@@ -206,11 +206,11 @@ fn arguments_are_believed_once() {
     // is what is done.
     for pair in [[page.0, 0x110], [low.0, page.0], [page.0, low.0]] {
         run(0, pair, 0, &|world| {
-            watched(world, &BalloonInflate { count: 1 }, Some((0, pair)));
+            watched(world, &BalloonInflate::frames(1), Some((0, pair)));
         });
     }
     let unpin = BatchEntry::new(&PtUnpin { frame: low }).number_or_status;
-    let inflate = BatchEntry::new(&BalloonInflate { count: 1 }).number_or_status;
+    let inflate = BatchEntry::new(&BalloonInflate::frames(1)).number_or_status;
     for pair in [[unpin, inflate], [inflate, unpin]] {
         run(0, pair, low.0, &|world| {
             watched(world, &Batch { count: 1 }, Some((0, pair)));

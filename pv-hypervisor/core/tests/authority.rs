@@ -99,7 +99,7 @@ fn a_ruined_p2m_is_its_owners_loss() {
         }
         protect(&mut world, 0, 100, Sheet::leaf(frame, RO));
         world.call(0, &PtCreate { frame, level: Level::L1 }).unwrap();
-        world.call(0, &BalloonDeflate { count: 4 }).unwrap();
+        world.call(0, &BalloonDeflate::frames(4)).unwrap();
         world.finish();
     }
 }
@@ -116,8 +116,8 @@ fn a_frame_that_changes_hands_keeps_no_type() {
     world.call(0, &PtUnpin { frame: table }).unwrap();
     let arguments = [world.p2m(0, 2), world.p2m(1, 2)];
     world.machine.write(arguments[0], 0, table.0);
-    world.call(0, &BalloonInflate { count: 1 }).unwrap();
-    world.call(1, &BalloonDeflate { count: 1 }).unwrap();
+    world.call(0, &BalloonInflate::frames(1)).unwrap();
+    world.call(1, &BalloonDeflate::frames(1)).unwrap();
     assert_eq!(Mfn(world.machine.read(arguments[1], 0)), table, "the frame that went last");
     assert!(world.machine.is_zero(table));
     let Ok(Frame::Owned(owned)) = world.state.frames.get(table) else { panic!("it is owned") };

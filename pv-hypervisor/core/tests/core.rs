@@ -26,6 +26,7 @@ mod common;
 mod accesses;
 mod authority;
 mod census;
+mod extents;
 mod flush;
 mod limits;
 mod processor;

@@ -115,10 +115,10 @@ fn a_ballooned_frame_is_flushed_before_it_is_scrubbed() {
     world.machine.access(address, model::Access::Write(1)).unwrap();
     world.update(0, page(&world, 100), 0).unwrap();
     world.machine.write(arguments, 0, frame.0);
-    world.call(0, &BalloonInflate { count: 1 }).unwrap();
+    world.call(0, &BalloonInflate::frames(1)).unwrap();
     world.machine.access(address, model::Access::Write(2)).unwrap();
     // The frame on top of the dirty list is the one that went last.
-    world.call(0, &BalloonDeflate { count: 1 }).unwrap();
+    world.call(0, &BalloonDeflate::frames(1)).unwrap();
     assert_eq!(Mfn(world.machine.read(arguments, 0)), frame);
     assert!(world.machine.is_zero(frame));
     assert_eq!(world.machine.access(address, model::Access::Write(3)), Err(model::Fault));
@@ -166,8 +166,8 @@ fn a_table_that_was_given_away_is_not_walked() {
     world.call(0, &PtUnpin { frame: table }).unwrap();
     let arguments = [world.p2m(0, 2), world.p2m(1, 2)];
     world.machine.write(arguments[0], 0, table.0);
-    world.call(0, &BalloonInflate { count: 1 }).unwrap();
-    world.call(1, &BalloonDeflate { count: 1 }).unwrap();
+    world.call(0, &BalloonInflate::frames(1)).unwrap();
+    world.call(1, &BalloonDeflate::frames(1)).unwrap();
     assert_eq!(Mfn(world.machine.read(arguments[1], 0)), table, "the frame that went last");
     world.machine.write(table, 1, leaf(Mfn(0x111), RW));
     world.audit();

@@ -157,7 +157,7 @@ fn prepare(world: &mut World<X86_64>, id: DomainId, way: Dies, steps: usize) -> 
             for (word, frame) in frames.into_iter().enumerate() {
                 world.machine.write(arguments, word, frame.0);
             }
-            stop_within(world, &BalloonInflate { count: 4 }, steps % 3);
+            stop_within(world, &BalloonInflate::frames(4), steps % 3);
         }
         Dies::Linking => {
             let child = tree(world);

@@ -68,7 +68,7 @@ fn until_refused<C: Call>(
 #[test]
 fn frames() {
     let taken = each_in_turn(World::new(2, 128), |world, domain| {
-        let (taken, error) = until_refused(world, domain, |_| BalloonDeflate { count: 1 });
+        let (taken, error) = until_refused(world, domain, |_| BalloonDeflate::frames(1));
         assert_eq!(error, Error::QuotaExceeded);
         taken
     });
@@ -81,10 +81,10 @@ fn frames() {
 fn frames_of_the_machine() {
     let mut world = World::<X86_64>::with_memory(2, 128, 2 * 128 + 6 + 10);
     let before = holdings(&world, 1);
-    let (taken, error) = until_refused(&mut world, 0, |_| BalloonDeflate { count: 1 });
+    let (taken, error) = until_refused(&mut world, 0, |_| BalloonDeflate::frames(1));
     assert_eq!((taken, error), (10, Error::NoMemory));
     assert_eq!(holdings(&world, 1), before);
-    let none = world.call(1, &BalloonDeflate { count: 1 });
+    let none = world.call(1, &BalloonDeflate::frames(1));
     assert_eq!(none, Err((Error::NoMemory, 0)));
     world.finish();
 }
@@ -245,9 +245,9 @@ fn elements_of_a_call() {
     assert_eq!(world.call(0, &TrapReturn { count: MAX_UPDATES + 1 }), bad);
     assert_eq!(world.call(0, &write(console_write::MAX_BYTES + 1)), bad);
     let most = balloon_inflate::MAX_FRAMES;
-    assert_eq!(world.call(0, &BalloonInflate { count: most + 1 }), bad);
+    assert_eq!(world.call(0, &BalloonInflate::frames(most + 1)), bad);
     let most = balloon_deflate::MAX_FRAMES;
-    assert_eq!(world.call(0, &BalloonDeflate { count: most + 1 }), bad);
+    assert_eq!(world.call(0, &BalloonDeflate::frames(most + 1)), bad);
     assert_eq!((holdings(&world, 0).frames, holdings(&world, 1)), before);
     world.finish();
 }

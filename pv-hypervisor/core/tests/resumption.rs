@@ -128,11 +128,11 @@ fn inflate(world: &mut World<X86_64>) -> Long {
         world.update(0, target, 0).unwrap();
     }
     set_arguments(world, frames);
-    long("balloon_inflate", &BalloonInflate { count: 50 }, 50 * 8)
+    long("balloon_inflate", &BalloonInflate::frames(50), 50 * 8)
 }
 
 fn deflate(_: &mut World<X86_64>) -> Long {
-    long("balloon_deflate", &BalloonDeflate { count: 16 }, 16 * 96)
+    long("balloon_deflate", &BalloonDeflate::frames(16), 16 * 96)
 }
 
 fn batch(world: &mut World<X86_64>) -> Long {

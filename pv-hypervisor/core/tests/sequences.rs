@@ -201,9 +201,9 @@ impl<P: Platform> Play<P> {
                 let arguments = self.world.state.vcpu(self.world.slots[domain]).arguments;
                 let frame = self.pool[frame];
                 self.world.machine.write(arguments, 0, frame.0);
-                self.begin(domain, &BalloonInflate { count: 1 });
+                self.begin(domain, &BalloonInflate::frames(1));
             }
-            Op::Deflate(count) => self.begin(domain, &BalloonDeflate { count }),
+            Op::Deflate(count) => self.begin(domain, &BalloonDeflate::frames(count)),
             Op::Alloc => self.begin(domain, &EventAlloc { domain: peer }),
             Op::Bind(port) => self.begin(domain, &EventBind { domain: peer, port: Port(port) }),
             Op::Send(port) => self.begin(domain, &EventSend { port: Port(port) }),

@@ -24,7 +24,7 @@ fn page<P: Platform>(world: &World<P>, pfn: u64) -> Target {
 fn domains_come_and_go<P: Platform>() {
     let mut world = World::<P>::new(2, 128);
     let value = world.call(0, &AbiQuery { query: abi_query::Query::Version });
-    assert_eq!(value, Ok(1 << 16 | 1));
+    assert_eq!(value, Ok(1 << 16 | 2));
     world.finish();
 }
 
@@ -81,19 +81,19 @@ fn frames_go_out_and_come_back_clean<P: Platform>() {
     let frame = world.p2m(0, 100);
     let arguments = world.p2m(0, 2);
     world.machine.write(arguments, 0, frame.0);
-    let inflate = BalloonInflate { count: 1 };
+    let inflate = BalloonInflate::frames(1);
     assert_eq!(world.call(0, &inflate), Err((Error::Busy, 0)));
     world.machine.access(world.physmap(100), model::Access::Write(7)).unwrap();
     let target = page(&world, 100);
     world.update(0, target, 0).unwrap();
     assert_eq!(world.call(0, &inflate), Ok(1));
     assert_eq!(world.call(0, &inflate), Err((Error::NotOwner, 0)));
-    assert_eq!(world.call(0, &BalloonDeflate { count: 17 }), Ok(17));
+    assert_eq!(world.call(0, &BalloonDeflate::frames(17)), Ok(17));
     for word in 0..17 {
         let frame = Mfn(world.machine.read(arguments, word));
         assert!(world.machine.is_zero(frame), "{frame:?}");
     }
-    let none = world.call(0, &BalloonDeflate { count: 1 });
+    let none = world.call(0, &BalloonDeflate::frames(1));
     assert_eq!(none, Err((Error::QuotaExceeded, 0)));
     world.finish();
 }
@@ -128,7 +128,7 @@ fn a_module_has_pages_of_its_own<P: Platform>() {
         let first = told(offset_of!(StartInfo, module_pfn));
         let stack = told(offset_of!(StartInfo, stack_pfn));
         assert_eq!(told(offset_of!(StartInfo, module_bytes)), bytes as u64);
-        assert_eq!(told(offset_of!(StartInfo, version)) as u32, 1 << 16 | 1);
+        assert_eq!(told(offset_of!(StartInfo, version)) as u32, 2 << 16 | 1);
         // The image of these tests has two pages.
         let image = told(offset_of!(StartInfo, image_pfn));
         assert_eq!(first, if bytes == 0 { 0 } else { image + 2 });

@@ -83,7 +83,7 @@ fn assert_same(left: &World<X86_64>, right: &World<X86_64>, what: &str) {
     for ((slot, domain), (_, other)) in left.state.domains().zip(right.state.domains()) {
         assert_eq!(domain.life, other.life, "{what}");
         let counts = |domain: &pv_core::domain::Domain| {
-            (domain.frames, domain.tables, domain.pinned, domain.target_frames)
+            (domain.frames, domain.tables, domain.pinned, domain.balloon)
         };
         assert_eq!(counts(domain), counts(other), "{what}: counts of {slot:?}");
         assert_eq!(domain.grants, other.grants, "{what}: grants of {slot:?}");
@@ -172,9 +172,9 @@ fn a_refused_call_changes_nothing() {
         TrapRegister { entry: VirtAddr(1 << 47), stack: VirtAddr(0x1000) },
         TrapRegister { entry: VirtAddr(0x1000), stack: VirtAddr(0x1008) },
         TrapReturn { count: 0 },
-        BalloonInflate { count: 1 },
-        BalloonInflate { count: 513 },
-        BalloonDeflate { count: 513 },
+        BalloonInflate::frames(1),
+        BalloonInflate::frames(513),
+        BalloonDeflate::frames(513),
         DomainQuery { domain },
         Batch { count: 65 },
     }
@@ -248,7 +248,7 @@ fn every_step_makes_progress_and_there_are_few_enough() {
     // Each of its entries is looked at twice, once on the way and once on the way back.
     for (number, args, most) in [
         (PtPin::NUMBER, pin.encode(), 2 * 512),
-        (BalloonDeflate::NUMBER, BalloonDeflate { count: 9 }.encode(), 9),
+        (BalloonDeflate::NUMBER, BalloonDeflate::frames(9).encode(), 9),
     ] {
         let mut steps = 0;
         world.begin(0, number as u64, args);
@@ -261,7 +261,7 @@ fn every_step_makes_progress_and_there_are_few_enough() {
         assert!(steps > 1 && steps <= most, "{number:?} took {steps} steps");
     }
     // The frames that came are not mapped, so that they may go again.
-    world.begin(0, BalloonInflate::NUMBER as u64, BalloonInflate { count: 9 }.encode());
+    world.begin(0, BalloonInflate::NUMBER as u64, BalloonInflate::frames(9).encode());
     let mut steps = 0;
     while world.is_inside(0) {
         world.step(0);
@@ -339,7 +339,7 @@ fn nothing_that_a_domain_is_shown_is_left_over() {
         assert!(!stale(&world, frame), "{frame:?}");
     }
     world.call(0, &DomainQuery { domain: DomainId::SELF }).unwrap();
-    world.call(0, &BalloonDeflate { count: 10 }).unwrap();
+    world.call(0, &BalloonDeflate::frames(10)).unwrap();
     let theirs = world.p2m(1, 100);
     let share = GrantShare { domain: DomainId(1), frame: theirs, access: Access::Read };
     let grant = GrantRef(world.call(1, &share).unwrap() as u32);

@@ -141,6 +141,7 @@ pub enum Made {
     TlbFlush { page: Option<u8> },
     BalloonInflate { frames: [u8; 2], count: u8 },
     BalloonDeflate { count: u8 },
+    BalloonReport { frame: u8 },
     GrantShare { frame: u8, write: bool },
     GrantRevoke { grant: u8 },
     GrantMap { grant: u8, write: bool },
@@ -194,6 +195,7 @@ impl Made {
             Made::TlbFlush { .. } => Number::TlbFlush,
             Made::BalloonInflate { .. } => Number::BalloonInflate,
             Made::BalloonDeflate { .. } => Number::BalloonDeflate,
+            Made::BalloonReport { .. } => Number::BalloonReport,
             Made::GrantShare { .. } => Number::GrantShare,
             Made::GrantRevoke { .. } => Number::GrantRevoke,
             Made::GrantMap { .. } => Number::GrantMap,
@@ -237,6 +239,7 @@ impl fmt::Display for Made {
                 }
             }
             Made::BalloonDeflate { count } => write!(f, "{count}")?,
+            Made::BalloonReport { frame } => write!(f, "frame {frame}")?,
             Made::GrantShare { frame, write } => write!(f, "frame {frame}, {}", access(write))?,
             Made::GrantRevoke { grant } => write!(f, "grant {grant}")?,
             Made::GrantMap { grant, write } => write!(f, "grant {grant}, {}", access(write))?,

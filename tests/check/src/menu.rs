@@ -318,6 +318,7 @@ impl<'a> View<'a> {
             calls.push(Made::BalloonInflate { frames: [last, first], count: 2 });
         }
         calls.extend([1, 2].map(|count| Made::BalloonDeflate { count }));
+        calls.extend(self.own.last().map(|frame| Made::BalloonReport { frame: *frame }));
     }
 
     fn events(&self, calls: &mut Vec<Made>) {

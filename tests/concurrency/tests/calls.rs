@@ -99,7 +99,7 @@ fn grants_come_and_go() {
             let mut held = world.lock().unwrap();
             let arguments = held.state.vcpu(held.slots[GRANTER]).arguments;
             held.machine.write(arguments, 0, frame.0);
-            held.call(GRANTER, &BalloonInflate { count: 1 })
+            held.call(GRANTER, &BalloonInflate::frames(1))
         };
         // Gone exactly when nothing holds it any more.
         assert_eq!(held.is_ok(), revoked.is_ok(), "{held:?}");

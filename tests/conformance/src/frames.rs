@@ -132,7 +132,7 @@ fn unlinked_table_is_flushed(t: &mut Test<'_>) -> Check {
     t.unmap(OWN, page)?;
     t.note(OWN, Undo::Populate(page.pfn))?;
     t.set_argument(OWN, 0, page.frame.0);
-    t.ok(OWN, &BalloonInflate { count: 1 })?;
+    t.ok(OWN, &BalloonInflate::frames(1))?;
     t.set_p2m(OWN, page.pfn, Mfn::NONE);
     t.faults(OWN, SCRATCH, Touch::Read).map(drop)
 }
@@ -198,7 +198,7 @@ fn granted_frame_stays(t: &mut Test<'_>) -> Check {
     let page = t.unmapped_page(PEER)?;
     let grant = t.grant(PEER, page, Access::ReadWrite)?;
     let mapped = t.open(OWN, grant, Access::ReadWrite)?;
-    let give = BalloonInflate { count: 1 };
+    let give = BalloonInflate::frames(1);
     t.set_argument(PEER, 0, page.frame.0);
     t.refused(PEER, &give, Error::Busy)?;
     t.ok(OWN, &GrantUnmap { handle: mapped.handle })?;
@@ -215,10 +215,10 @@ fn pinned_frame_stays(t: &mut Test<'_>) -> Check {
     t.note(OWN, Undo::Unpin(page.frame))?;
     t.ok(OWN, &PtCreate { frame: page.frame, level: Level::L1 })?;
     t.set_argument(OWN, 0, page.frame.0);
-    t.refused(OWN, &BalloonInflate { count: 1 }, Error::Busy)?;
+    t.refused(OWN, &BalloonInflate::frames(1), Error::Busy)?;
     t.ok(OWN, &PtUnpin { frame: page.frame })?;
     t.note(OWN, Undo::Populate(page.pfn))?;
-    t.ok(OWN, &BalloonInflate { count: 1 })?;
+    t.ok(OWN, &BalloonInflate::frames(1))?;
     t.set_p2m(OWN, page.pfn, Mfn::NONE);
     Ok(())
 }

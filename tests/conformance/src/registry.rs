@@ -73,6 +73,7 @@ pub const GROUPS: &[&[TestCase]] = &[
     calls::console_read::TESTS,
     calls::domain_query::TESTS,
     calls::batch::TESTS,
+    calls::balloon_report::TESTS,
     start::TESTS,
     traps::TESTS,
     processor::TESTS,

@@ -22,6 +22,8 @@ pub(crate) fn accepted(bundle: &Bundle<'_>, bytes: &[u8]) -> Found {
     for domain in &manifest.domains {
         let sane = domain.memory >= MIN_MEMORY
             && domain.memory <= domain.max_memory
+            && (MIN_MEMORY..=domain.memory).contains(&domain.min_memory)
+            && domain.shares != 0
             && domain.max_memory <= MAX_MEMORY;
         ensure(sane, || format!("{domain:?}"))?;
         let image = bundle.image(domain.image).ok_or("a domain without an image")?;

@@ -54,7 +54,8 @@ fn every_call(args: &Args) -> Found {
     call::<ConsoleWrite>(args)?;
     call::<ConsoleRead>(args)?;
     call::<DomainQuery>(args)?;
-    call::<Batch>(args)
+    call::<Batch>(args)?;
+    call::<BalloonReport>(args)
 }
 
 /// What is decoded is encoded as registers that mean the same again.

@@ -47,6 +47,7 @@ fn build<P: Platform>(image: &GuestImage<'_>) -> Found {
         name: "guest",
         frames: FRAMES,
         max_frames: MAX_FRAMES,
+        contiguous: false,
         command_line: "",
         watchdog_ticks: 0,
         image: Image {

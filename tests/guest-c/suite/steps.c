@@ -26,7 +26,7 @@ void undo(Side side, uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2) {
 /* Gives a page a frame if it has none, and maps it writable. */
 static void restore(PvPfn page) {
   if (frame_of(page) == PV_MFN_NONE) {
-    if (pv_balloon_deflate(1).status != PV_STATUS_SUCCESS) return;
+    if (pv_balloon_deflate(1, PV_ORDER_FRAME).status != PV_STATUS_SUCCESS) return;
     *p2m_slot(page) = argument()[0];
   }
   if (remap(page, FOR_WRITING) != PV_STATUS_SUCCESS) {

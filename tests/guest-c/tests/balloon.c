@@ -12,7 +12,7 @@ static PvPfn page_to_give(void) {
 /* Gives the frames of pages away, in order. */
 static PvResult inflate(const PvPfn *pages, uint64_t count) {
   for (uint64_t i = 0; i < count; i++) argument()[i] = frame_of(pages[i]);
-  PvResult result = pv_balloon_inflate(count);
+  PvResult result = pv_balloon_inflate(count, PV_ORDER_FRAME);
   for (uint64_t i = 0; i < result.value; i++) *p2m_slot(pages[i]) = PV_MFN_NONE;
   return result;
 }
@@ -20,12 +20,12 @@ static PvResult inflate(const PvPfn *pages, uint64_t count) {
 /* A frame number alone. */
 static PvResult inflate_frame(PvMfn frame) {
   argument()[0] = frame;
-  return pv_balloon_inflate(1);
+  return pv_balloon_inflate(1, PV_ORDER_FRAME);
 }
 
 /* Takes frames for pages, and maps them. */
 static PvResult deflate(const PvPfn *pages, uint64_t count) {
-  PvResult result = pv_balloon_deflate(count);
+  PvResult result = pv_balloon_deflate(count, PV_ORDER_FRAME);
   for (uint64_t i = 0; i < result.value; i++) *p2m_slot(pages[i]) = argument()[i];
   for (uint64_t i = 0; i < result.value; i++) {
     if (remap(pages[i], FOR_WRITING) != PV_STATUS_SUCCESS) {
@@ -78,9 +78,9 @@ static void scrubbed(void) {
 }
 
 static void inflate_bad_count(void) {
-  REFUSED(pv_balloon_inflate(0), PV_ERROR_BAD_ARGUMENT);
-  REFUSED(pv_balloon_inflate(PV_BALLOON_INFLATE_MAX + 1), PV_ERROR_BAD_ARGUMENT);
-  REFUSED(pv_balloon_inflate(UINT64_MAX), PV_ERROR_BAD_ARGUMENT);
+  REFUSED(pv_balloon_inflate(0, PV_ORDER_FRAME), PV_ERROR_BAD_ARGUMENT);
+  REFUSED(pv_balloon_inflate(PV_BALLOON_INFLATE_MAX + 1, PV_ORDER_FRAME), PV_ERROR_BAD_ARGUMENT);
+  REFUSED(pv_balloon_inflate(UINT64_MAX, PV_ORDER_FRAME), PV_ERROR_BAD_ARGUMENT);
 }
 
 static void bad_frame(void) {
@@ -121,7 +121,7 @@ static void same_frame_twice(void) {
   PvPfn page = page_to_give();
   argument()[0] = argument()[1] = frame_of(page);
   *p2m_slot(page) = PV_MFN_NONE;
-  PvResult result = pv_balloon_inflate(2);
+  PvResult result = pv_balloon_inflate(2, PV_ORDER_FRAME);
   EQUAL(result.status, PV_ERROR_NOT_OWNER);
   EQUAL(result.value, 1);
 }
@@ -160,15 +160,15 @@ static void rest_of_argument_frame(void) {
   PvPfn page = page_to_give();
   OK(inflate(&page, 1));
   for (int i = 0; i < 512; i++) argument()[i] = 0xa5a5;
-  PvResult result = pv_balloon_deflate(1);
+  PvResult result = pv_balloon_deflate(1, PV_ORDER_FRAME);
   EQUAL(result.status, PV_STATUS_SUCCESS);
   *p2m_slot(page) = argument()[0];
   for (int i = 1; i < 512; i++) EQUAL(argument()[i], 0xa5a5);
 }
 
 static void deflate_bad_count(void) {
-  REFUSED(pv_balloon_deflate(0), PV_ERROR_BAD_ARGUMENT);
-  REFUSED(pv_balloon_deflate(PV_BALLOON_DEFLATE_MAX + 1), PV_ERROR_BAD_ARGUMENT);
+  REFUSED(pv_balloon_deflate(0, PV_ORDER_FRAME), PV_ERROR_BAD_ARGUMENT);
+  REFUSED(pv_balloon_deflate(PV_BALLOON_DEFLATE_MAX + 1, PV_ORDER_FRAME), PV_ERROR_BAD_ARGUMENT);
 }
 
 const Test balloon_inflate_tests[] = {

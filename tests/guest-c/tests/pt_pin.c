@@ -22,7 +22,7 @@ static void mapped_pages_are_referenced(void) {
   PvPfn table = page_with(5, leaf(frame_of(mapped), FOR_WRITING));
   EQUAL(pin(table, 1), PV_STATUS_SUCCESS);
   argument()[0] = frame_of(mapped);
-  REFUSED(pv_balloon_inflate(1), PV_ERROR_BUSY);
+  REFUSED(pv_balloon_inflate(1, PV_ORDER_FRAME), PV_ERROR_BUSY);
 }
 
 static void tree(void) {

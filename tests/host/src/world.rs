@@ -83,6 +83,7 @@ pub fn domain<P: Cpu>(
         name: "conformance",
         frames,
         max_frames,
+        contiguous: false,
         command_line: "",
         watchdog_ticks: 0,
         image: Image {

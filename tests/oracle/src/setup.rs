@@ -99,6 +99,7 @@ impl<P: Cpu> World<P> {
             name: "guest",
             frames: FRAMES,
             max_frames: FRAMES + MORE,
+            contiguous: false,
             command_line: "",
             watchdog_ticks: 0,
             image,

@@ -45,7 +45,7 @@ pub enum Kind {
 }
 
 /// How often each kind comes.
-const KINDS: [(Kind, u8); 36] = {
+const KINDS: [(Kind, u8); 37] = {
     use Kind::*;
     use Number::*;
     [
@@ -61,6 +61,7 @@ const KINDS: [(Kind, u8); 36] = {
         (Call(GrantRevoke), 2),
         (Call(BalloonInflate), 2),
         (Call(BalloonDeflate), 2),
+        (Call(BalloonReport), 1),
         (Call(EventAlloc), 1),
         (Call(EventBind), 2),
         (Call(EventSend), 2),
@@ -195,6 +196,7 @@ impl Step {
         let small = |byte: u8| u64::from(byte % 8);
         let domain = |byte: u8| u64::from(places.domain(byte).0);
         let frame = |byte: u8| places.frame(byte).0;
+        let order = |byte: u8| [0, 0, 0, 0, 0, 0, 9, 3][usize::from(byte / 32)];
         let mut words = Vec::new();
         let mut args: Args = match call {
             Number::AbiQuery => [small(a), 0, 0, 0, 0, 0],
@@ -210,9 +212,19 @@ impl Step {
             Number::TlbFlush => [u64::from(a % 3), places.address(b), 0, 0, 0, 0],
             Number::BalloonInflate => {
                 words = [b, c, d, e].map(frame).to_vec();
-                [u64::from(a % 5), 0, 0, 0, 0, 0]
+                [u64::from(a % 5), order(a), 0, 0, 0, 0]
             }
-            Number::BalloonDeflate => [u64::from(a % 16), 0, 0, 0, 0, 0],
+            Number::BalloonDeflate => [u64::from(a % 16), order(a), 0, 0, 0, 0],
+            Number::BalloonReport if a % 3 == 0 => {
+                words = vec![1, 0, u64::from(b), u64::from(c), u64::from(d)];
+                words.resize(14, 0);
+                words[usize::from(e) % 16 % 14] ^= u64::from(e / 32);
+                [0; 6]
+            }
+            Number::BalloonReport => {
+                words = [b, c, d, e].map(frame).to_vec();
+                [u64::from(a % 3), u64::from(a / 8 % 5), order(a), 0, 0, 0]
+            }
             Number::GrantShare => [domain(a), frame(b), u64::from(c % 3), 0, 0, 0],
             Number::GrantRevoke => [small(a), 0, 0, 0, 0, 0],
             Number::GrantMap => [domain(a), small(b), u64::from(c % 3), 0, 0, 0],

@@ -165,6 +165,11 @@ impl<P: Platform> Memory<P> {
         })
     }
 
+    /// Sets the watermarks for the pages that have memory now, which the balloon changes.
+    pub(crate) fn refit_watermarks(&mut self) {
+        self.frames.set_watermarks(Watermarks::for_pages(self.frames.total()));
+    }
+
     /// Whether there may be so many areas more.
     pub(crate) fn has_room_for_areas(&self, more: usize) -> bool {
         self.areas + more <= self.settings.areas

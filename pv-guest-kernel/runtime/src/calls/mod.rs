@@ -12,7 +12,9 @@ mod processor;
 mod sharing;
 
 pub use events::{event_alloc, event_bind, event_close, event_mask, event_send};
-pub use memory::{balloon_deflate, balloon_inflate, domain_query};
+pub use memory::{
+    balloon_deflate, balloon_inflate, balloon_report_free, balloon_report_statistics, domain_query,
+};
 pub use paging::{pt_create, pt_pin, pt_switch, pt_unpin, pte_update, tlb_flush};
 pub use processor::{
     abi_query, batch, console_read, console_write, sched_block, sched_yield, shutdown, timer_set,

@@ -2,9 +2,10 @@
 
 use super::{Audit, Truth, domain_violation, frame_violation};
 use crate::domain::Slot;
-use crate::frame::{COUNT_MAX, Frame, Type};
+use crate::frame::{COUNT_MAX, Frame, FrameTable, Type};
 use crate::platform::Platform;
 use crate::state::State;
+use hypercall_abi::extent::EXTENT_FRAMES;
 
 /// I1: every frame nobody owns is on its list exactly once, and nothing else is.
 pub(super) fn i1_conservation<P: Platform>(state: &State<P>) -> Audit {
@@ -33,6 +34,44 @@ pub(super) fn i1_conservation<P: Platform>(state: &State<P>) -> Audit {
             let base = table.base();
             return Err(frame_violation(1, "a list and its frames do not agree", base));
         }
+        let mut before = None;
+        for frame in table.walk_list(is_free) {
+            let (Ok(Frame::Free { previous, .. }) | Ok(Frame::Dirty { previous, .. })) =
+                table.get(frame)
+            else {
+                continue;
+            };
+            if previous.map(|link| table.base().0 + u64::from(link.get()) - 1) != before {
+                return Err(frame_violation(1, "a list is not the same backwards", frame));
+            }
+            before = Some(frame.0);
+        }
+    }
+    blocks(table)
+}
+
+/// Blocks count their unowned frames, and those that are whole are on their list once.
+fn blocks(table: &FrameTable) -> Audit {
+    let mut unowned = table.iter().peekable();
+    let mut whole = 0;
+    for (first, counted) in table.block_counts() {
+        let mut found = 0;
+        while let Some((_, frame)) = unowned.next_if(|(frame, _)| frame.0 < first.0 + EXTENT_FRAMES)
+        {
+            found += u16::from(matches!(frame, Frame::Free { .. } | Frame::Dirty { .. }));
+        }
+        if found != counted {
+            return Err(frame_violation(1, "a block miscounts what nobody owns of it", first));
+        }
+        let is_whole = u64::from(counted) == EXTENT_FRAMES;
+        whole += usize::from(is_whole);
+        let listed = table.whole_blocks().filter(|listed| *listed == first).count();
+        if listed != usize::from(is_whole) {
+            return Err(frame_violation(1, "the list of whole blocks is wrong", first));
+        }
+    }
+    if table.whole_blocks().count() != whole {
+        return Err(frame_violation(1, "the list of whole blocks is wrong", table.base()));
     }
     Ok(())
 }
@@ -96,6 +135,10 @@ pub(super) fn i5_domain_totals<P: Platform>(state: &State<P>) -> Audit {
         }
         if domain.frames > domain.max_frames {
             return Err(domain_violation(5, "it owns more than it may", domain.id));
+        }
+        if domain.frames + domain.balloon.reported_frames > domain.max_frames {
+            let what = "it owns and has reported more than it may own";
+            return Err(domain_violation(5, what, domain.id));
         }
     }
     Ok(())

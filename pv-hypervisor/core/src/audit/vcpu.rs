@@ -1,6 +1,7 @@
 //! I23, I33, I34, I36, I38 and I41: vCPUs, the frames they share, and the calls they are in.
 
 use super::{Audit, domain_violation, frame_violation, vcpus};
+use crate::balloon::{Giving, Taking};
 use crate::call::Work;
 use crate::event::any_pending;
 use crate::format::Format;
@@ -11,6 +12,7 @@ use crate::state::State;
 use crate::vcpu::{Mode, RunState, Vcpu};
 use hypercall_abi::calls::grant_share::Access;
 use hypercall_abi::calls::{balloon_deflate, balloon_inflate, batch, pte_update};
+use hypercall_abi::extent::EXTENT_FRAMES;
 
 /// I23: the frames that the hypervisor writes for a vCPU are held writable: they can become
 /// neither page tables nor another's.
@@ -118,11 +120,12 @@ fn cursors_are_bounded(vcpu: &Vcpu) -> bool {
         Some(Work::Update(update)) => {
             update.done() <= update.count() && update.count() <= pte_update::MAX_UPDATES
         }
-        Some(Work::Inflate { done, count }) => {
+        Some(Work::Give(Giving { done, count, .. })) => {
             done <= count && *count <= balloon_inflate::MAX_FRAMES
         }
-        Some(Work::Deflate { done, count }) => {
-            done <= count && *count <= balloon_deflate::MAX_FRAMES
+        Some(Work::Take(Taking { done, count, claim, .. })) => {
+            let claimed = claim.is_none_or(|claim| u64::from(claim.clean) <= EXTENT_FRAMES);
+            done <= count && *count <= balloon_deflate::MAX_FRAMES && claimed
         }
         Some(Work::Pin { .. } | Work::Demote { .. } | Work::NextOfBatch) | None => true,
     };

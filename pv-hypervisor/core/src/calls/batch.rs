@@ -54,6 +54,7 @@ pub(crate) fn may_contain(number: u64, args: &Args) -> bool {
             Number::Batch
             | Number::BalloonInflate
             | Number::BalloonDeflate
+            | Number::BalloonReport
             | Number::ConsoleRead
             | Number::ConsoleWrite
             | Number::DomainQuery

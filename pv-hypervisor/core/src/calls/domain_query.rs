@@ -34,7 +34,8 @@ pub(super) fn run<P: Platform, M: Machine>(
         calls: state.total_calls(slot),
         refusals: domain.counters.total_refusals(),
         traps: domain.counters.traps,
-        target_frames: domain.target_frames,
+        target_frames: domain.balloon.target_frames,
+        reported_frames: domain.balloon.reported_frames,
     };
     machine.copy_in(state.vcpu(slot).arguments, 0, info.as_bytes());
     Ok(0)

@@ -7,16 +7,17 @@ use crate::machine::Machine;
 use crate::platform::Platform;
 use crate::state::State;
 use hypercall_abi::calls::{
-    AbiQuery, Args, BalloonDeflate, BalloonInflate, Batch, Call, ConsoleRead, ConsoleWrite,
-    DomainQuery, EventAlloc, EventBind, EventClose, EventMask, EventSend, GrantMap, GrantRevoke,
-    GrantShare, GrantUnmap, PtCreate, PtPin, PtSwitch, PtUnpin, PteUpdate, Shutdown, TimerSet,
-    TlbFlush, TrapRegister, TrapReturn,
+    AbiQuery, Args, BalloonDeflate, BalloonInflate, BalloonReport, Batch, Call, ConsoleRead,
+    ConsoleWrite, DomainQuery, EventAlloc, EventBind, EventClose, EventMask, EventSend, GrantMap,
+    GrantRevoke, GrantShare, GrantUnmap, PtCreate, PtPin, PtSwitch, PtUnpin, PteUpdate, Shutdown,
+    TimerSet, TlbFlush, TrapRegister, TrapReturn,
 };
 use hypercall_abi::{Error, Number};
 
 mod abi_query;
-pub(crate) mod balloon_deflate;
-pub(crate) mod balloon_inflate;
+mod balloon_deflate;
+mod balloon_inflate;
+mod balloon_report;
 pub(crate) mod batch;
 mod console_read;
 mod console_write;
@@ -121,6 +122,7 @@ pub(crate) fn immediate<P: Platform, M: Machine, I: Immediate<P, M>>(
         | Number::PtSwitch
         | Number::BalloonInflate
         | Number::BalloonDeflate
+        | Number::BalloonReport
         | Number::TrapReturn
         | Number::SchedYield
         | Number::SchedBlock
@@ -172,12 +174,13 @@ pub(crate) fn general<P: Platform, M: Machine>(
             pte_update::run(state, machine, slot, registers, &PteUpdate::decode(args)?, budget)
         }
         Number::BalloonInflate => {
-            let count = BalloonInflate::decode(args)?.count;
-            balloon_inflate::go_on(state, machine, slot, 0, count, budget)
+            balloon_inflate::run(state, machine, slot, &BalloonInflate::decode(args)?, budget)
         }
         Number::BalloonDeflate => {
-            let count = BalloonDeflate::decode(args)?.count;
-            balloon_deflate::go_on(state, machine, slot, 0, count, budget)
+            balloon_deflate::run(state, machine, slot, &BalloonDeflate::decode(args)?, budget)
+        }
+        Number::BalloonReport => {
+            balloon_report::run(state, machine, slot, &BalloonReport::decode(args)?, budget)
         }
         Number::TrapReturn => {
             trap_return::run(state, machine, slot, registers, &TrapReturn::decode(args)?, budget)

@@ -16,6 +16,7 @@ use hypercall_abi::DomainId;
 use hypercall_abi::addr::Level;
 
 mod count;
+mod extent;
 mod table;
 
 pub use count::COUNT_MAX;
@@ -36,11 +37,15 @@ pub enum Frame {
     Free {
         /// The next free frame.
         next: Link,
+        /// The one before it on the list.
+        previous: Link,
     },
     /// Nobody's, but old content or cached translations remain.
     Dirty {
         /// The next dirty frame.
         next: Link,
+        /// The one before it on the list.
+        previous: Link,
         /// When it was last unmapped.
         epoch: Epoch,
     },

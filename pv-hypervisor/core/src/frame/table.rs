@@ -1,10 +1,11 @@
 //! The frame table: one [`Frame`] for each frame of memory, and the lists of those that
-//! nobody owns.
+//! nobody owns. The lists are linked both ways, so that a frame leaves one wherever it is.
 
+use super::extent::Blocks;
 use super::{Frame, Link, Owned};
 use crate::machine::Machine;
 use crate::planted::{Bug, Planted};
-use crate::tlb::Tlb;
+use crate::tlb::{Epoch, Tlb};
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use hypercall_abi::{DomainId, Error, Mfn};
@@ -35,9 +36,10 @@ pub enum RegionKind {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct FrameTable {
     base: Mfn,
-    frames: Vec<Frame>,
+    pub(super) frames: Vec<Frame>,
     free: List,
     dirty: List,
+    pub(super) blocks: Blocks,
     planted: Planted,
 }
 
@@ -74,11 +76,14 @@ impl FrameTable {
             frames,
             free: List::EMPTY,
             dirty: List::EMPTY,
+            blocks: Blocks::new(Mfn(base), span)?,
             planted: Planted::default(),
         };
         for kind in [RegionKind::Free, RegionKind::Hypervisor, RegionKind::Reserved] {
             let frame = match kind {
-                RegionKind::Free => Frame::Dirty { next: None, epoch: crate::tlb::Epoch::NEVER },
+                RegionKind::Free => {
+                    Frame::Dirty { next: None, previous: None, epoch: Epoch::NEVER }
+                }
                 RegionKind::Hypervisor => Frame::Hypervisor,
                 RegionKind::Reserved => Frame::Reserved,
             };
@@ -106,9 +111,7 @@ impl FrameTable {
         let mut index = 0u64;
         for _ in 0..span {
             if let Frame::Dirty { epoch, .. } = self.frames[index as usize] {
-                self.frames[index as usize] = Frame::Dirty { next: self.dirty.head, epoch };
-                self.dirty.head = link(index as usize);
-                self.dirty.length += 1;
+                self.push_dirty(index as usize, epoch);
             }
             index += stride;
             if index >= span {
@@ -161,7 +164,7 @@ impl FrameTable {
         core::iter::from_fn(move || {
             let index = index_of(link?);
             link = match *self.frames.get(index)? {
-                Frame::Free { next } if free => next,
+                Frame::Free { next, .. } if free => next,
                 Frame::Dirty { next, .. } if !free => next,
                 _ => None,
             };
@@ -244,12 +247,11 @@ impl FrameTable {
             self.scrub_one(machine, tlb);
         }
         let index = index_of(self.free.head?);
-        let Frame::Free { next } = self.frames[index] else {
-            unreachable!("the free list holds free frames")
-        };
-        self.free = List { head: next, length: self.free.length - 1 };
+        self.unlink_free(index);
         self.frames[index] = Frame::Owned(Owned::new(domain));
-        Some(Mfn(self.base.0 + index as u64))
+        let frame = Mfn(self.base.0 + index as u64);
+        self.blocks.lost(frame, 1);
+        Some(frame)
     }
 
     /// Gives a frame back that nothing refers to any more; it is dirty until scrubbed.
@@ -257,26 +259,88 @@ impl FrameTable {
         let owned = *self.held(frame);
         debug_assert!(owned.is_unreferenced() && owned.type_count == 0);
         let index = (frame.0 - self.base.0) as usize;
-        self.frames[index] = Frame::Dirty { next: self.dirty.head, epoch: owned.epoch };
-        self.dirty = List { head: link(index), length: self.dirty.length + 1 };
+        self.push_dirty(index, owned.epoch);
+    }
+
+    /// Puts a frame that is on no list before the dirty ones.
+    fn push_dirty(&mut self, index: usize, epoch: Epoch) {
+        self.frames[index] = Frame::Dirty { next: self.dirty.head, previous: None, epoch };
+        self.joined_dirty(index, index);
+        self.blocks.gained(Mfn(self.base.0 + index as u64), 1);
+    }
+
+    /// The first of the dirty list.
+    pub(super) fn dirty_head(&self) -> Link {
+        self.dirty.head
+    }
+
+    /// A chain of dirty frames, one after another in the table, was put before the list.
+    pub(super) fn joined_dirty(&mut self, last: usize, first: usize) {
+        if let Some(head) = self.dirty.head {
+            self.set_previous(index_of(head), link(last));
+        }
+        let count = (last - first) as u32 + 1;
+        self.dirty = List { head: link(first), length: self.dirty.length + count };
+    }
+
+    fn set_previous(&mut self, index: usize, link: Link) {
+        if let Frame::Free { previous, .. } | Frame::Dirty { previous, .. } =
+            &mut self.frames[index]
+        {
+            *previous = link;
+        }
+    }
+
+    fn set_next(&mut self, index: usize, link: Link) {
+        if let Frame::Free { next, .. } | Frame::Dirty { next, .. } = &mut self.frames[index] {
+            *next = link;
+        }
+    }
+
+    /// Takes a free frame off its list, wherever it is; its state is the caller's to change.
+    pub(super) fn unlink_free(&mut self, index: usize) {
+        let Frame::Free { next, previous } = self.frames[index] else {
+            unreachable!("the free list holds free frames")
+        };
+        match previous {
+            Some(previous) => self.set_next(index_of(previous), next),
+            None => self.free.head = next,
+        }
+        if let Some(next) = next {
+            self.set_previous(index_of(next), previous);
+        }
+        self.free.length -= 1;
     }
 
     /// Flushes (if need be) and scrubs one dirty frame, in this order: a processor with a
     /// writable translation could write after the scrub (XSA-511). False when none is dirty.
     pub(crate) fn scrub_one<M: Machine>(&mut self, machine: &mut M, tlb: &mut Tlb) -> bool {
         let Some(head) = self.dirty.head else { return false };
-        let index = index_of(head);
-        let Frame::Dirty { next, epoch } = self.frames[index] else {
-            unreachable!("the dirty list holds dirty frames")
-        };
+        self.scrub(machine, tlb, Mfn(self.base.0 + index_of(head) as u64))
+    }
+
+    /// The same of one frame, wherever it is on the list. False when it is not dirty.
+    pub(crate) fn scrub<M: Machine>(&mut self, machine: &mut M, tlb: &mut Tlb, frame: Mfn) -> bool {
+        let Some(index) = self.index(frame) else { return false };
+        let Frame::Dirty { next, previous, epoch } = self.frames[index] else { return false };
         if !self.planted.has(Bug::ScrubWithoutFlush) {
             tlb.flush_since(machine, epoch);
         }
         if !self.planted.has(Bug::ScrubForgotten) {
-            machine.zero(Mfn(self.base.0 + index as u64));
+            machine.zero(frame);
         }
-        self.dirty = List { head: next, length: self.dirty.length - 1 };
-        self.frames[index] = Frame::Free { next: self.free.head };
+        match previous {
+            Some(previous) => self.set_next(index_of(previous), next),
+            None => self.dirty.head = next,
+        }
+        if let Some(next) = next {
+            self.set_previous(index_of(next), previous);
+        }
+        self.dirty.length -= 1;
+        self.frames[index] = Frame::Free { next: self.free.head, previous: None };
+        if let Some(head) = self.free.head {
+            self.set_previous(index_of(head), link(index));
+        }
         self.free = List { head: link(index), length: self.free.length + 1 };
         true
     }
@@ -287,6 +351,11 @@ impl FrameTable {
     /// The state of any frame, for the tests of the audit to corrupt.
     pub(crate) fn corrupt(&mut self, frame: Mfn) -> &mut Frame {
         &mut self.frames[(frame.0 - self.base.0) as usize]
+    }
+
+    /// What the first block counts, and the first of the whole blocks.
+    pub(crate) fn corrupt_blocks(&mut self) -> (&mut u16, &mut Link) {
+        self.blocks.corrupt()
     }
 
     /// The length that a list believes it has.

@@ -4,11 +4,14 @@
 //! same validation as a guest's own: the loader has no second way to make a table.
 
 mod layout;
+mod supply;
 mod tables;
 
 use layout::{Layout, P2M_PFN, P2m, STACK_PAGES, load_image, load_module};
+use supply::Supply;
 use tables::Tables;
 
+use crate::balloon::BalloonState;
 use crate::budget::Budget;
 use crate::domain::{CONSOLE_INPUT_BYTES, Counters, Domain, EndReason, Life, Name, Slot};
 use crate::event::PortTable;
@@ -24,6 +27,7 @@ use alloc::vec::Vec;
 use hypercall_abi::start_info::{
     ARGUMENT_PFN, COMMAND_LINE_BYTES, MAGIC, NAME_BYTES, START_INFO_PFN, StartInfo, VCPU_PAGE_PFN,
 };
+use hypercall_abi::vcpu_page::TARGET_FRAMES_OFFSET;
 use hypercall_abi::{AbiVersion, Error, Mfn, PAGE_SIZE, Pfn, VirtAddr};
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -37,6 +41,9 @@ pub struct DomainSpec<'a> {
     pub frames: u64,
     /// Frames that it may own; not fewer.
     pub max_frames: u64,
+    /// Whether its memory is made of aligned runs of 512 frames, as far as there are any, so that its
+    /// balloon can move such. Otherwise its frames lie scattered.
+    pub contiguous: bool,
     /// Its command line; cut at [`COMMAND_LINE_BYTES`].
     pub command_line: &'a str,
     /// Ticks for which it may run without a call; 0 for no limit.
@@ -190,12 +197,12 @@ impl<P: Platform> State<P> {
             life: Life::Running,
             frames: 0,
             max_frames,
-            target_frames: spec.frames,
             tables: 0,
             pinned: 0,
             grants: GrantTable::new().ok_or(no_heap)?,
             handles: HandleTable::new().ok_or(no_heap)?,
             ports: PortTable::new().ok_or(no_heap)?,
+            balloon: BalloonState { target_frames: spec.frames, ..BalloonState::default() },
             console_input,
             watchdog_ticks: spec.watchdog_ticks,
             counters: Counters::NONE,
@@ -213,13 +220,14 @@ impl<P: Platform> State<P> {
         spec: &DomainSpec<'_>,
         layout: &Layout,
     ) -> Result<P::Registers, BuildError> {
-        let p2m = self.take_frames(machine, slot, layout)?;
+        let p2m = self.take_frames(machine, slot, layout, spec.contiguous)?;
         let page = p2m.get(machine, VCPU_PAGE_PFN.0);
         let arguments = p2m.get(machine, ARGUMENT_PFN.0);
         for frame in [page, arguments] {
             // The hypervisor writes them: they are never page tables, never ballooned.
             self.frames.held(frame).add_writable();
         }
+        machine.write(page, TARGET_FRAMES_OFFSET / 8, spec.frames);
         self.vcpus[slot.index()] = Some(Vcpu::new(page, arguments));
         load_image(machine, &p2m, layout, spec.image.segments);
         load_module(machine, &p2m, layout, spec.module.unwrap_or_default());
@@ -241,22 +249,27 @@ impl<P: Platform> State<P> {
         machine: &mut M,
         slot: Slot,
         layout: &Layout,
+        contiguous: bool,
     ) -> Result<P2m, BuildError> {
         let no_memory = BuildError::NoMemory { wanted: layout.frames, free: 0 };
         let mut p2m = P2m(Vec::new());
         p2m.0.try_reserve_exact(layout.p2m_pages as usize).map_err(|_| BuildError::NoHeap)?;
+        let mut supply = Supply::new(self, machine, slot, layout, contiguous)?;
         for _ in 0..layout.p2m_pages {
-            p2m.0.push(self.take_frame(machine, slot).ok_or(no_memory)?);
+            p2m.0.push(supply.single(self, machine, slot).ok_or(no_memory)?);
         }
         for pfn in 0..layout.p2m_pages * FRAME_WORDS as u64 {
             let in_p2m = pfn.checked_sub(P2M_PFN).filter(|page| *page < layout.p2m_pages);
             let frame = match in_p2m {
                 Some(page) => p2m.0[page as usize],
-                None if pfn < layout.frames => self.take_frame(machine, slot).ok_or(no_memory)?,
+                None if pfn < layout.frames => {
+                    supply.page(self, machine, slot, pfn).ok_or(no_memory)?
+                }
                 None => Mfn::NONE,
             };
             p2m.set(machine, pfn, frame);
         }
+        supply.give_rest_back(self, slot);
         Ok(p2m)
     }
 

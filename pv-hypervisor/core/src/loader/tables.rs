@@ -36,10 +36,13 @@ impl Tables<'_> {
         // First all tables that the map of memory needs, then its entries: by then it is
         // known which pages are tables and must not be mapped writable.
         let address = |pfn: u64| VirtAddr(spec.image.physmap_base + pfn * PAGE_SIZE);
-        for pfn in (0..layout.frames).step_by(F::ENTRIES) {
+        // The tables reach as far as the domain may grow: to map a page that its balloon takes back
+        // it needs no table, when it may have no page for one.
+        let most = spec.max_frames.max(layout.frames);
+        for pfn in (0..most).step_by(F::ENTRIES) {
             self.level1::<F>(machine, root, address(pfn))?;
         }
-        self.level1::<F>(machine, root, address(layout.frames - 1))?;
+        self.level1::<F>(machine, root, address(most - 1))?;
         let tables = first_table..self.next;
         for pfn in 0..layout.frames {
             let write = !tables.contains(&pfn);

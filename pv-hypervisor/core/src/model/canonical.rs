@@ -248,12 +248,12 @@ impl<'a, P: Platform> Encoder<'a, P> {
             life,
             frames,
             max_frames: _,
-            target_frames: _,
             tables,
             pinned,
             grants,
             handles,
             ports,
+            balloon,
             console_input,
             watchdog_ticks: _,
             counters: _,
@@ -261,6 +261,8 @@ impl<'a, P: Platform> Encoder<'a, P> {
         for count in [frames, tables, pinned] {
             self.number(*count);
         }
+        // Nothing depends on what a guest was told or says of its memory.
+        self.number(balloon.reported_frames);
         self.length(grants.len());
         for (number, Grant { grantee, frame, access, mapped }) in grants.iter() {
             self.number(u64::from(number.0));

@@ -51,6 +51,7 @@ impl<P: Platform> State<P> {
             name: "small",
             frames,
             max_frames,
+            contiguous: false,
             command_line: "",
             watchdog_ticks: 0,
             image: Image { entry: VirtAddr(0), physmap_base: 0, segments: &[] },

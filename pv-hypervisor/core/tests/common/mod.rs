@@ -68,6 +68,25 @@ impl<P: Platform> World<P> {
         frames: u64,
         module: Option<&[u8]>,
     ) -> Result<Slot, pv_core::BuildError> {
+        self.create_as(frames, frames + 16, false, module)
+    }
+
+    /// A domain whose memory is made of aligned runs.
+    pub fn create_contiguous(
+        &mut self,
+        frames: u64,
+        max_frames: u64,
+    ) -> Result<Slot, pv_core::BuildError> {
+        self.create_as(frames, max_frames, true, None)
+    }
+
+    fn create_as(
+        &mut self,
+        frames: u64,
+        max_frames: u64,
+        contiguous: bool,
+        module: Option<&[u8]>,
+    ) -> Result<Slot, pv_core::BuildError> {
         let text = [1u8, 2, 3];
         let segment = Segment {
             address: VirtAddr(0x1000_0000),
@@ -79,7 +98,8 @@ impl<P: Platform> World<P> {
         let spec = DomainSpec {
             name: "test",
             frames,
-            max_frames: frames + 16,
+            max_frames,
+            contiguous,
             command_line: "a=b",
             watchdog_ticks: 0,
             image: Image {
@@ -166,6 +186,18 @@ impl<P: Platform> World<P> {
         self.state.switch_to(&mut self.machine, self.slots[domain]);
     }
 
+    /// Makes a call to its end without an audit: for long preparations.
+    pub fn quiet<C: Call>(&mut self, domain: usize, call: &C) {
+        self.switch_to(domain);
+        let (slot, registers) = (self.slots[domain], &mut self.registers[domain]);
+        registers.set_call(C::NUMBER as u64, &call.encode());
+        let mut outcome = self.state.enter(&mut self.machine, slot, registers, Entry::Call);
+        while outcome == Outcome::Reschedule {
+            self.state.switch_to(&mut self.machine, slot);
+            outcome = self.state.resume(&mut self.machine, slot, registers);
+        }
+    }
+
     pub fn call<C: Call>(&mut self, domain: usize, call: &C) -> Result<u64, (Error, u64)> {
         self.raw(domain, C::NUMBER as u64, call.encode());
         self.answer(domain)
@@ -198,10 +230,10 @@ impl<P: Platform> World<P> {
             })
             .map(|(frame, _)| frame)
             .unwrap();
-        // The map begins at pfn 3; its first page holds the number of the first 512 pages.
+        // The map begins at pfn 3; each of its pages holds the numbers of 512.
         let root = Mfn(self.machine.read(first, 9));
-        let map = self.walk(root, PHYSMAP + 3 * PAGE_SIZE);
-        Mfn(self.machine.read(map, pfn as usize))
+        let map = self.walk(root, PHYSMAP + (3 + pfn / 512) * PAGE_SIZE);
+        Mfn(self.machine.read(map, (pfn % 512) as usize))
     }
 
     fn walk(&self, root: Mfn, address: u64) -> Mfn {

@@ -26,8 +26,8 @@ fn pages(bench: &mut Bench, count: usize, names: [&str; 2]) {
         *frame = page.frame;
         bench.remap(page, 0);
     }
-    let inflate = BalloonInflate { count: count as u64 };
-    let deflate = BalloonDeflate { count: count as u64 };
+    let inflate = BalloonInflate::frames(count as u64);
+    let deflate = BalloonDeflate::frames(count as u64);
     let [out, back] = names;
     // Both directions in turn; the argument frame holds the frames that came. In the end they
     // are the domain's, unmapped; nothing here uses their pages again.

@@ -157,9 +157,9 @@ fn balloon(bench: &mut Bench) {
         bench.remap(page, 0);
         bench.argument(word, page.frame.0);
     }
-    bench.must(&BalloonInflate { count: 512 });
+    bench.must(&BalloonInflate::frames(512));
     // Nothing was idle in between: each frame is scrubbed as it is given.
-    bench.must(&BalloonDeflate { count: 512 });
+    bench.must(&BalloonDeflate::frames(512));
 }
 
 fn ports(bench: &mut Bench) {

@@ -10,6 +10,7 @@ use hypercall_abi::calls::pte_update::Update;
 use hypercall_abi::calls::shutdown::ShutdownReason;
 use hypercall_abi::calls::tlb_flush::FlushScope;
 use hypercall_abi::calls::*;
+use hypercall_abi::extent::Order;
 use hypercall_abi::trap::TrapFlags;
 use hypercall_abi::vcpu_page::{TRAP_DEPTH_OFFSET, TRAP_FRAMES_OFFSET};
 use hypercall_abi::{GrantHandle, GrantRef, Mfn, Port, VirtAddr};
@@ -55,9 +56,13 @@ impl World {
                 for (word, number) in frames.iter().take(count.into()).enumerate() {
                     self.machine.write(self.domains[side].arguments, word, (*number).into());
                 }
-                BalloonInflate { count: count.into() }.encode()
+                BalloonInflate::frames(count.into()).encode()
             }
-            Made::BalloonDeflate { count } => BalloonDeflate { count: count.into() }.encode(),
+            Made::BalloonDeflate { count } => BalloonDeflate::frames(count.into()).encode(),
+            Made::BalloonReport { frame } => {
+                self.machine.write(self.domains[side].arguments, 0, frame.into());
+                BalloonReport::Free { count: 1, order: Order::Frame }.encode()
+            }
             Made::GrantShare { frame: page, write } => {
                 GrantShare { domain: peer, frame: frame(page), access: access(write) }.encode()
             }

@@ -16,7 +16,7 @@ tests! { "rules":
 }
 
 /// Every call there is. Who adds one looks at the advisories that rely on its not being there.
-const CALLS: [&str; 28] = [
+const CALLS: [&str; 29] = [
     "abi_query",
     "pt_create",
     "pt_pin",
@@ -45,6 +45,7 @@ const CALLS: [&str; 28] = [
     "console_read",
     "domain_query",
     "batch",
+    "balloon_report",
 ];
 
 fn closed_list(t: &mut Test<'_>) -> Check {
@@ -102,9 +103,14 @@ fn frames_are_counted_one_by_one(t: &mut Test<'_>) -> Check {
     t.set_argument(OWN, 0, page.frame.0);
     t.set_argument(OWN, 1, page.frame.0 + 1);
     let before = t.counts(OWN)?.frames;
-    // No order, no flags, no node: registers beyond the count say nothing.
+    // No flags, no node, and of orders two: registers beyond the order say nothing.
+    for order in [1, 2, 4, 8, 10, 18, 63, u64::MAX] {
+        for number in [BalloonInflate::NUMBER, BalloonDeflate::NUMBER] {
+            t.refused_raw(OWN, number as u64, [1, order, 0, 0, 0, 0], Error::BadArgument, 0)?;
+        }
+    }
     t.set_argument(OWN, 0, page.frame.0);
-    let args = [1, 9, u64::MAX, 1 << 32, 2, 3];
+    let args = [1, 0, u64::MAX, 1 << 32, 2, 3];
     let (status, taken) = t.raw(OWN, BalloonInflate::NUMBER as u64, args);
     equal((status.0, taken), (0, 1), "status and frames taken")?;
     t.set_p2m(OWN, page.pfn, Mfn::NONE);
@@ -154,7 +160,7 @@ fn device_memory(t: &mut Test<'_>) -> Check {
         refused(t.call(OWN, &PtUnpin { frame }).0.decode(), address)?;
         refused(t.call(OWN, &PtCreate { frame, level: Level::L1 }).0.decode(), address)?;
         t.set_argument(OWN, 0, frame.0);
-        refused(t.call(OWN, &BalloonInflate { count: 1 }).0.decode(), address)?;
+        refused(t.call(OWN, &BalloonInflate::frames(1)).0.decode(), address)?;
     }
     Ok(())
 }

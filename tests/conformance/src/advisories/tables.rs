@@ -134,7 +134,7 @@ fn high_bits_do_not_alias(t: &mut Test<'_>) -> Check {
         t.refused(OWN, &PtCreate { frame, level: Level::L1 }, Error::BadFrame)?;
         t.refused(OWN, &PtPin { frame, level: root }, Error::BadFrame)?;
         t.set_argument(OWN, 0, frame.0);
-        t.refused(OWN, &BalloonInflate { count: 1 }, Error::BadFrame)?;
+        t.refused(OWN, &BalloonInflate::frames(1), Error::BadFrame)?;
         if t.need_peer().is_ok() {
             let call = GrantShare { domain: peer, frame, access: Access::Read };
             t.refused(OWN, &call, Error::BadFrame)?;
@@ -212,7 +212,7 @@ fn pages_of_the_peer(t: &mut Test<'_>) -> Check {
         }
         t.refused(OWN, &PtUnpin { frame }, Error::NotOwner)?;
         t.set_argument(OWN, 0, frame.0);
-        t.refused(OWN, &BalloonInflate { count: 1 }, Error::NotOwner)?;
+        t.refused(OWN, &BalloonInflate::frames(1), Error::NotOwner)?;
         let call = GrantShare { domain: peer, frame, access: Access::Read };
         t.refused(OWN, &call, Error::NotOwner)?;
     }

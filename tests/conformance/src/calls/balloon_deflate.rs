@@ -7,6 +7,7 @@ use crate::{
 use hypercall_abi::{
     Error, Mfn, Status, VirtAddr,
     calls::{BalloonDeflate, BalloonInflate},
+    extent::EXTENT_FRAMES,
 };
 
 tests! { "balloon_deflate":
@@ -15,6 +16,8 @@ tests! { "balloon_deflate":
     frames_are_zeros: "BALLOON_DEFLATE.5 FRAME.3 FRAME.19 XSA-100",
     rest_of_argument_frame: "BALLOON_DEFLATE.6",
     bad_count: "BALLOON_DEFLATE.1 XSA-31 XSA-158 XSA-385 XSA-448",
+    bad_order: "BALLOON_DEFLATE.1 XSA-158",
+    extent: "BALLOON_DEFLATE.3 BALLOON_DEFLATE.5 BALLOON_DEFLATE.8",
     quota: "BALLOON_DEFLATE.2 XSA-158 XSA-383 XSA-385 XSA-389",
     no_memory: "BALLOON_DEFLATE.3",
 }
@@ -24,7 +27,7 @@ fn hole(t: &mut Test<'_>) -> Check<Page> {
     let page = t.unmapped_page(OWN)?;
     t.note(OWN, Undo::Populate(page.pfn))?;
     t.set_argument(OWN, 0, page.frame.0);
-    t.ok(OWN, &BalloonInflate { count: 1 })?;
+    t.ok(OWN, &BalloonInflate::frames(1))?;
     t.set_p2m(OWN, page.pfn, Mfn::NONE);
     Ok(page)
 }
@@ -32,13 +35,13 @@ fn hole(t: &mut Test<'_>) -> Check<Page> {
 fn one(t: &mut Test<'_>) -> Check {
     let page = hole(t)?;
     let before = t.counts(OWN)?;
-    equal(t.ok(OWN, &BalloonDeflate { count: 1 })?, 1, "frames given")?;
+    equal(t.ok(OWN, &BalloonDeflate::frames(1))?, 1, "frames given")?;
     let frame = Mfn(t.argument(OWN, 0));
     t.set_p2m(OWN, page.pfn, frame);
     equal(t.counts(OWN)?.frames, before.frames + 1, "frames")?;
     // It is untyped and unreferenced: it can be anything, and it can go again.
     t.set_argument(OWN, 0, frame.0);
-    t.ok(OWN, &BalloonInflate { count: 1 })?;
+    t.ok(OWN, &BalloonInflate::frames(1))?;
     t.set_p2m(OWN, page.pfn, Mfn::NONE);
     Ok(())
 }
@@ -46,7 +49,7 @@ fn one(t: &mut Test<'_>) -> Check {
 fn several(t: &mut Test<'_>) -> Check {
     let pages = [hole(t)?, hole(t)?, hole(t)?];
     let before = t.counts(OWN)?;
-    equal(t.ok(OWN, &BalloonDeflate { count: 3 })?, 3, "frames given")?;
+    equal(t.ok(OWN, &BalloonDeflate::frames(3))?, 3, "frames given")?;
     let frames = [t.argument(OWN, 0), t.argument(OWN, 1), t.argument(OWN, 2)];
     for (page, frame) in pages.into_iter().zip(frames) {
         t.set_p2m(OWN, page.pfn, Mfn(frame));
@@ -75,7 +78,7 @@ fn rest_of_argument_frame(t: &mut Test<'_>) -> Check {
     for word in 0..16 {
         t.set_argument(OWN, word, 0x5555);
     }
-    t.ok(OWN, &BalloonDeflate { count: 1 })?;
+    t.ok(OWN, &BalloonDeflate::frames(1))?;
     let frame = Mfn(t.argument(OWN, 0));
     t.set_p2m(OWN, page.pfn, frame);
     for word in 1..16 {
@@ -86,15 +89,54 @@ fn rest_of_argument_frame(t: &mut Test<'_>) -> Check {
 
 fn bad_count(t: &mut Test<'_>) -> Check {
     for count in [0, 513, u64::MAX] {
-        t.refused_argument(OWN, &BalloonDeflate { count: 1 }, 0, count, Error::BadArgument)?;
+        t.refused_argument(OWN, &BalloonDeflate::frames(1), 0, count, Error::BadArgument)?;
     }
     Ok(())
+}
+
+fn bad_order(t: &mut Test<'_>) -> Check {
+    for order in [1, 8, 10, 18, 1 << 32, u64::MAX] {
+        t.refused_argument(OWN, &BalloonDeflate::frames(1), 1, order, Error::BadArgument)?;
+    }
+    Ok(())
+}
+
+fn extent(t: &mut Test<'_>) -> Check {
+    let before = t.counts(OWN)?;
+    let (status, given) = t.call(OWN, &BalloonDeflate::extents(1));
+    match status.decode() {
+        Some(Err(Error::QuotaExceeded)) if before.max_frames - before.frames < EXTENT_FRAMES => {
+            equal(given, 0, "extents given")?;
+            return Err(Stop::Skip("the domain's limit leaves no room for an extent"));
+        }
+        Some(Err(Error::NoMemory)) => {
+            equal(given, 0, "extents given")?;
+            equal(t.counts(OWN)?.frames, before.frames, "frames")?;
+            return Err(Stop::Skip("the machine has no extent left, which may be"));
+        }
+        _ => equal((status, given), (Status::SUCCESS, 1), "status and value")?,
+    }
+    let first = Mfn(t.argument(OWN, 0));
+    check(first.0.is_multiple_of(EXTENT_FRAMES), "it is aligned")?;
+    equal(t.counts(OWN)?.frames, before.frames + EXTENT_FRAMES, "frames")?;
+    for at in [0, 1, 255, 511] {
+        let leaf = t.entries().leaf(Mfn(first.0 + at), Permit::Read);
+        t.map(OWN, SCRATCH, leaf)?;
+        for word in [0, 100, 511] {
+            let address = VirtAddr(SCRATCH.0 + 8 * word);
+            equal(t.reaches(OWN, address, Touch::Read)?, 0, "a word of the extent")?;
+        }
+        t.map(OWN, SCRATCH, 0)?;
+    }
+    t.set_argument(OWN, 0, first.0);
+    equal(t.ok(OWN, &BalloonInflate::extents(1))?, 1, "extents taken back")?;
+    equal(t.counts(OWN)?.frames, before.frames, "frames at the end")
 }
 
 /// Gives the frames back whose numbers begin the argument frame.
 fn give_back(t: &mut Test<'_>, side: Side, count: u64) -> Check {
     if count > 0 {
-        equal(t.ok(side, &BalloonInflate { count })?, count, "frames taken back")?;
+        equal(t.ok(side, &BalloonInflate::frames(count))?, count, "frames taken back")?;
     }
     Ok(())
 }
@@ -106,8 +148,8 @@ fn quota(t: &mut Test<'_>) -> Check {
     if room >= MOST {
         return Err(Stop::Skip("the peer's limit is further away than one call reaches"));
     }
-    let (status, given) = t.call(PEER, &BalloonDeflate { count: room + 1 });
-    let (again, none) = t.call(PEER, &BalloonDeflate { count: 1 });
+    let (status, given) = t.call(PEER, &BalloonDeflate::frames(room + 1));
+    let (again, none) = t.call(PEER, &BalloonDeflate::frames(1));
     give_back(t, PEER, given)?;
     equal(status, Status::from(Err(Error::QuotaExceeded)), "status")?;
     equal(given, room, "frames given")?;
@@ -121,7 +163,7 @@ fn no_memory(t: &mut Test<'_>) -> Check {
     // The numbers of the frames are kept in pages, one for each call.
     let mut kept = heapless::Vec::<(Page, u64), 48>::new();
     let status = loop {
-        let (status, given) = t.call(OWN, &BalloonDeflate { count: MOST });
+        let (status, given) = t.call(OWN, &BalloonDeflate::frames(MOST));
         let page = t.page(OWN)?;
         for word in 0..given {
             let frame = t.argument(OWN, word as usize);
@@ -131,7 +173,7 @@ fn no_memory(t: &mut Test<'_>) -> Check {
             break status;
         }
     };
-    let (again, none) = t.call(OWN, &BalloonDeflate { count: 1 });
+    let (again, none) = t.call(OWN, &BalloonDeflate::frames(1));
     let mut last = 0;
     while let Some((page, given)) = kept.pop() {
         for word in 0..given {
@@ -150,6 +192,6 @@ fn no_memory(t: &mut Test<'_>) -> Check {
     }
     equal((again, none), (status, 0), "status and value when there is nothing at all")?;
     // What came back can be had again.
-    equal(t.ok(OWN, &BalloonDeflate { count: last })?, last, "frames given")?;
+    equal(t.ok(OWN, &BalloonDeflate::frames(last))?, last, "frames given")?;
     give_back(t, OWN, last)
 }

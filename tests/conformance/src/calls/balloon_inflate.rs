@@ -5,13 +5,14 @@ use crate::{
     Check, OWN, Page, Test, Touch, check, equal, journal::Undo, registry::tests, test::SCRATCH,
 };
 use hypercall_abi::{
-    Error, Mfn,
+    Error, Mfn, Status,
     addr::Level,
     calls::{
         BalloonDeflate, BalloonInflate, PtPin, PteUpdate,
         grant_share::Access,
         pte_update::{Target, Update},
     },
+    extent::EXTENT_FRAMES,
     start_info::{ARGUMENT_PFN, VCPU_PAGE_PFN},
 };
 
@@ -22,6 +23,9 @@ tests! { "balloon_inflate":
     scrubbed: "BALLOON_INFLATE.6 BALLOON_DEFLATE.5 BALLOON_DEFLATE.7 FRAME.2",
     stale_translation: "BALLOON_INFLATE.6 FRAME.17 XSA-346 XSA-511",
     bad_count: "BALLOON_INFLATE.1 XSA-31 XSA-448",
+    bad_order: "BALLOON_INFLATE.1 XSA-158",
+    extent_of_one: "BALLOON_INFLATE.3 BALLOON_INFLATE.8",
+    misaligned_extent: "BALLOON_INFLATE.2",
     bad_frame: "BALLOON_INFLATE.2 XSA-32",
     not_owner: "BALLOON_INFLATE.3",
     mapped: "BALLOON_INFLATE.4 XSA-222",
@@ -33,7 +37,7 @@ tests! { "balloon_inflate":
     prefix: "BALLOON_INFLATE.5 ERROR.2 XSA-277 XSA-389",
 }
 
-const ONE: BalloonInflate = BalloonInflate { count: 1 };
+const ONE: BalloonInflate = BalloonInflate::frames(1);
 
 /// Gives pages away; they are had again after the test.
 fn give(t: &mut Test<'_>, pages: &[Page]) -> Check {
@@ -42,7 +46,7 @@ fn give(t: &mut Test<'_>, pages: &[Page]) -> Check {
         t.set_argument(OWN, word, page.frame.0);
     }
     let count = pages.len() as u64;
-    equal(t.ok(OWN, &BalloonInflate { count })?, count, "frames taken")?;
+    equal(t.ok(OWN, &BalloonInflate::frames(count))?, count, "frames taken")?;
     for page in pages {
         t.set_p2m(OWN, page.pfn, Mfn::NONE);
     }
@@ -126,6 +130,37 @@ fn bad_count(t: &mut Test<'_>) -> Check {
     Ok(())
 }
 
+fn bad_order(t: &mut Test<'_>) -> Check {
+    for order in [1, 8, 10, 18, 1 << 32, u64::MAX] {
+        t.refused_argument(OWN, &ONE, 1, order, Error::BadArgument)?;
+    }
+    Ok(())
+}
+
+/// A domain that owns one frame of an extent, and hardly all others: the frame stays.
+fn extent_of_one(t: &mut Test<'_>) -> Check {
+    let page = t.unmapped_page(OWN)?;
+    let before = t.counts(OWN)?;
+    let first = Mfn(page.frame.0 & !(EXTENT_FRAMES - 1));
+    t.set_argument(OWN, 0, first.0);
+    let (status, value) = t.call(OWN, &BalloonInflate::extents(1));
+    // Which it is depends on the frames around it.
+    let refused = [Error::BadFrame, Error::NotOwner, Error::Busy];
+    check(refused.map(|error| Status::from(Err(error))).contains(&status), "it is refused")?;
+    equal(value, 0, "extents taken")?;
+    equal(t.counts(OWN)?.frames, before.frames, "frames")?;
+    give(t, &[page])
+}
+
+fn misaligned_extent(t: &mut Test<'_>) -> Check {
+    let page = t.unmapped_page(OWN)?;
+    for frame in [page.frame.0 | 1, page.frame.0 & !511 | 256, u64::MAX & !511] {
+        t.set_argument(OWN, 0, frame);
+        t.refused(OWN, &BalloonInflate::extents(1), Error::BadFrame)?;
+    }
+    Ok(())
+}
+
 fn bad_frame(t: &mut Test<'_>) -> Check {
     for frame in [BEYOND, Mfn(1 << 40), Mfn(1 << 52), Mfn::NONE] {
         refuse(t, frame, Error::BadFrame)?;
@@ -186,7 +221,7 @@ fn same_frame_twice(t: &mut Test<'_>) -> Check {
     t.note(OWN, Undo::Populate(page.pfn))?;
     t.set_argument(OWN, 0, page.frame.0);
     t.set_argument(OWN, 1, page.frame.0);
-    t.refused_after(OWN, &BalloonInflate { count: 2 }, Error::NotOwner, 1)?;
+    t.refused_after(OWN, &BalloonInflate::frames(2), Error::NotOwner, 1)?;
     t.set_p2m(OWN, page.pfn, Mfn::NONE);
     Ok(())
 }
@@ -198,12 +233,12 @@ fn prefix(t: &mut Test<'_>) -> Check {
     for (word, page) in [one, two, three].into_iter().enumerate() {
         t.set_argument(OWN, word, page.frame.0);
     }
-    t.refused_after(OWN, &BalloonInflate { count: 3 }, Error::Busy, 1)?;
+    t.refused_after(OWN, &BalloonInflate::frames(3), Error::Busy, 1)?;
     t.set_p2m(OWN, one.pfn, Mfn::NONE);
     equal(t.counts(OWN)?.frames, before.frames - 1, "frames")?;
     // The one after the refused one is the domain's still.
     give(t, &[three])?;
-    let deflate = t.call(OWN, &BalloonDeflate { count: 1 });
+    let deflate = t.call(OWN, &BalloonDeflate::frames(1));
     check(crate::undo::succeeded(deflate), "a frame comes back")?;
     let frame = Mfn(t.argument(OWN, 0));
     t.set_p2m(OWN, three.pfn, frame);

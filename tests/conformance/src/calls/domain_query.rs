@@ -47,10 +47,10 @@ fn every_byte(t: &mut Test<'_>) -> Check {
         t.set_argument(OWN, word, u64::MAX);
     }
     t.ok(OWN, &DomainQuery { domain: DomainId::SELF })?;
-    for word in 0..12 {
+    for word in 0..13 {
         check(t.argument(OWN, word) != u64::MAX, "a word of the structure is written")?;
     }
-    for word in 12..16 {
+    for word in 13..16 {
         equal(t.argument(OWN, word), u64::MAX, "a word after the structure")?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 pub mod abi_query;
 pub mod balloon_deflate;
 pub mod balloon_inflate;
+pub mod balloon_report;
 pub mod batch;
 pub mod console_read;
 pub mod console_write;

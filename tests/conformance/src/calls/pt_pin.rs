@@ -55,7 +55,7 @@ fn is_unused(t: &mut Test<'_>, side: Side, page: Page) -> Check {
     t.unmap(side, page)?;
     t.note(side, Undo::Populate(page.pfn))?;
     t.set_argument(side, 0, page.frame.0);
-    t.ok(side, &BalloonInflate { count: 1 })?;
+    t.ok(side, &BalloonInflate::frames(1))?;
     t.set_p2m(side, page.pfn, Mfn::NONE);
     Ok(())
 }
@@ -79,7 +79,7 @@ fn mapped_pages_are_referenced(t: &mut Test<'_>) -> Check {
     pin(t, page, Level::L1)?;
     equal(t.read(OWN, page, 0), one, "the entry")?;
     t.set_argument(OWN, 0, target.frame.0);
-    t.refused(OWN, &BalloonInflate { count: 1 }, Error::Busy)?;
+    t.refused(OWN, &BalloonInflate::frames(1), Error::Busy)?;
     t.ok(OWN, &PtUnpin { frame: page.frame })?;
     is_unused(t, OWN, target)
 }

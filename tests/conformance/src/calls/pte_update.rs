@@ -204,10 +204,10 @@ fn frame_is_free_once_unmapped(t: &mut Test<'_>) -> Check {
     let leaf = writable(t, target);
     t.map(OWN, SCRATCH, leaf)?;
     t.set_argument(OWN, 0, target.frame.0);
-    t.refused(OWN, &BalloonInflate { count: 1 }, Error::Busy)?;
+    t.refused(OWN, &BalloonInflate::frames(1), Error::Busy)?;
     t.ok(OWN, &PteUpdate::One(kernel_page(SCRATCH, 0)))?;
     t.note(OWN, Undo::Populate(target.pfn))?;
-    t.ok(OWN, &BalloonInflate { count: 1 })?;
+    t.ok(OWN, &BalloonInflate::frames(1))?;
     t.set_p2m(OWN, target.pfn, Mfn::NONE);
     Ok(())
 }
@@ -222,11 +222,11 @@ fn same_frame_twice(t: &mut Test<'_>) -> Check {
     t.ok(OWN, &at(table.frame, 1, leaf))?;
     t.ok(OWN, &at(table.frame, 0, 0))?;
     t.set_argument(OWN, 0, target.frame.0);
-    t.refused(OWN, &BalloonInflate { count: 1 }, Error::Busy)?;
+    t.refused(OWN, &BalloonInflate::frames(1), Error::Busy)?;
     t.ok(OWN, &at(table.frame, 1, 0))?;
     t.note(OWN, Undo::Populate(target.pfn))?;
     t.set_argument(OWN, 0, target.frame.0);
-    t.ok(OWN, &BalloonInflate { count: 1 })?;
+    t.ok(OWN, &BalloonInflate::frames(1))?;
     t.set_p2m(OWN, target.pfn, Mfn::NONE);
     Ok(())
 }

@@ -72,7 +72,7 @@ fn frames_come_back(t: &mut Test<'_>) -> Check {
     }
     end_peer(t)?;
     // Frames come as the hypervisor likes; none has anything in it.
-    t.ok(OWN, &BalloonDeflate { count: 1 })?;
+    t.ok(OWN, &BalloonDeflate::frames(1))?;
     let frame = Mfn(t.argument(OWN, 0));
     let leaf = t.entries().leaf(frame, Permit::Read);
     t.map(OWN, SCRATCH, leaf)?;
@@ -82,7 +82,7 @@ fn frames_come_back(t: &mut Test<'_>) -> Check {
     }
     t.set_leaf(OWN, SCRATCH, 0)?;
     t.set_argument(OWN, 0, frame.0);
-    t.ok(OWN, &BalloonInflate { count: 1 }).map(drop)
+    t.ok(OWN, &BalloonInflate::frames(1)).map(drop)
 }
 
 fn mapped_frame_stays(t: &mut Test<'_>) -> Check {

@@ -333,7 +333,7 @@ impl Test<'_> {
     /// [`Stop::Error`] when none is given.
     #[track_caller]
     pub fn populate(&mut self, side: Side, page: Pfn) -> Check<Mfn> {
-        self.set_up(side, &BalloonDeflate { count: 1 })?;
+        self.set_up(side, &BalloonDeflate::frames(1))?;
         let frame = Mfn(self.argument(side, 0));
         self.set_p2m(side, page, frame);
         Ok(frame)

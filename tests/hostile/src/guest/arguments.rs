@@ -57,7 +57,12 @@ impl Maker {
             Number::PteUpdate if random::one_in(4) => [small(20), self.target(), 0, 0, 0, 0],
             Number::PteUpdate => [0, self.target(), self.entry(), 0, 0, 0],
             Number::TlbFlush => [small(3), pool::address().0, 0, 0, 0, 0],
-            Number::BalloonInflate | Number::BalloonDeflate => [small(6), 0, 0, 0, 0, 0],
+            Number::BalloonInflate | Number::BalloonDeflate => {
+                [small(6), random::one_of(&[0, 0, 0, 9, 1]), 0, 0, 0, 0]
+            }
+            Number::BalloonReport => {
+                [small(3), small(6), random::one_of(&[0, 0, 0, 9, 18]), 0, 0, 0]
+            }
             Number::GrantShare => [self.domain(), self.frame().0, small(3), 0, 0, 0],
             Number::GrantMap => [self.domain(), small(8), small(3), 0, 0, 0],
             Number::GrantRevoke | Number::GrantUnmap => [small(300), 0, 0, 0, 0, 0],

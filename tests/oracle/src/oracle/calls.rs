@@ -37,8 +37,11 @@ impl Oracle {
         let a = *args;
         Some(match number {
             Number::PteUpdate => self.pte_update(caller, args),
-            Number::BalloonInflate => self.balloon_inflate(caller, a[0]),
-            Number::BalloonDeflate => self.balloon_deflate(caller, a[0], given),
+            Number::BalloonInflate => {
+                self.balloon_inflate(caller, a[0], a[1]).map(|(done, _)| done)
+            }
+            Number::BalloonDeflate => self.balloon_deflate(caller, a[0], a[1], given),
+            Number::BalloonReport => self.balloon_report(caller, a),
             Number::TrapReturn => return self.trap_return(caller, a[0]),
             Number::Batch => self.batch(caller, a[0], given),
             Number::Shutdown if a[0] <= 1 => {
@@ -85,6 +88,7 @@ impl Oracle {
             Number::PteUpdate
             | Number::BalloonInflate
             | Number::BalloonDeflate
+            | Number::BalloonReport
             | Number::TrapReturn
             | Number::Batch => unreachable!("answered above"),
         }
@@ -92,7 +96,7 @@ impl Oracle {
 
     fn abi_query(&self, query: u64) -> Result<u64, Error> {
         match query {
-            0 => Ok(1 << 16 | 1),
+            0 => Ok(1 << 16 | 2),
             1 => Ok(self.features.bits()),
             2 => Ok(self.layout.0 as u64),
             3 => Ok(Number::COUNT as u64),
@@ -153,6 +157,7 @@ impl Oracle {
             domain.refusals,
             domain.traps,
             domain.target_frames,
+            domain.reported_frames,
         ];
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
         self.tell(caller, &bytes);
@@ -166,6 +171,7 @@ impl Oracle {
             Some(
                 Number::BalloonInflate
                 | Number::BalloonDeflate
+                | Number::BalloonReport
                 | Number::ConsoleWrite
                 | Number::ConsoleRead
                 | Number::DomainQuery

@@ -78,6 +78,8 @@ pub struct Domain {
     pub max_frames: u64,
     /// Frames that the operator would like it to own.
     pub target_frames: u64,
+    /// Frames that its kernel has reported as free and that have not come back.
+    pub reported_frames: u64,
     /// Root of the kernel.
     pub kernel_root: Mfn,
     /// Root of processes.

@@ -58,6 +58,7 @@ impl Oracle {
         let domain = Domain {
             max_frames: self.word(info, MAX_FRAMES),
             target_frames: frames,
+            reported_frames: 0,
             kernel_root: root,
             user_root: None,
             page,

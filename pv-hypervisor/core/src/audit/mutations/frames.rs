@@ -16,7 +16,7 @@ fn i1_a_list_is_longer_than_it_says() {
 fn i1_a_frame_is_on_no_list() {
     speaks([1], |scene| {
         let frame = scene.find(|frame| *frame == Frame::Hypervisor);
-        let lost = Frame::Dirty { next: None, epoch: Epoch::NEVER };
+        let lost = Frame::Dirty { next: None, previous: None, epoch: Epoch::NEVER };
         *scene.world.state.frames.corrupt(frame) = lost;
     });
 }
@@ -26,7 +26,7 @@ fn i1_a_list_holds_a_frame_of_another_state() {
     speaks([1], |scene| {
         let frame = scene.dirty();
         scene.world.machine.zero(frame);
-        *scene.world.state.frames.corrupt(frame) = Frame::Free { next: None };
+        *scene.world.state.frames.corrupt(frame) = Frame::Free { next: None, previous: None };
     });
 }
 
@@ -37,7 +37,33 @@ fn i1_a_list_is_a_ring() {
         let head = frames.walk_list(false).next().unwrap();
         let last = frames.walk_list(false).last().unwrap();
         let ring = core::num::NonZeroU32::new((head.0 - frames.base().0) as u32 + 1);
-        *frames.corrupt(last) = Frame::Dirty { next: ring, epoch: Epoch::NEVER };
+        *frames.corrupt(last) = Frame::Dirty { next: ring, previous: None, epoch: Epoch::NEVER };
+    });
+}
+
+#[test]
+fn i1_a_list_is_another_backwards() {
+    speaks([1], |scene| {
+        let frames = &mut scene.world.state.frames;
+        let second = frames.walk_list(false).nth(1).unwrap();
+        let Frame::Dirty { previous, .. } = frames.corrupt(second) else { unreachable!() };
+        *previous = None;
+    });
+}
+
+#[test]
+fn i1_a_block_is_miscounted_or_not_listed() {
+    speaks([1], |scene| *scene.world.state.frames.corrupt_blocks().0 += 1);
+    speaks([1], |scene| {
+        *scene.world.state.frames.corrupt_blocks().1 = core::num::NonZeroU32::new(1);
+    });
+}
+
+#[test]
+fn i5_a_domain_has_reported_more_than_it_could_have_had() {
+    speaks([5], |scene| {
+        let domain = scene.domain(OWN);
+        domain.balloon.reported_frames = domain.max_frames - domain.frames + 1;
     });
 }
 

@@ -1,12 +1,14 @@
 //! Faults that I23, I33, I34, I36, I38 and I41 see.
 
 use super::{OWN, PEER, Scene, speaks};
+use crate::balloon::{Claim, Giving, Taking};
 use crate::call::{BatchCursor, Work};
 use crate::frame::Type;
 use crate::pt::{Source, Then, UpdateWork};
 use crate::vcpu::{Mode, RunState, TrapEntry};
-use hypercall_abi::VirtAddr;
+use hypercall_abi::extent::Order;
 use hypercall_abi::vcpu_page::{MASK_OFFSET, PENDING_OFFSET};
+use hypercall_abi::{Mfn, VirtAddr};
 
 #[test]
 fn i23_an_interface_frame_is_not_held() {
@@ -112,8 +114,12 @@ fn i41_a_call_counts_beyond_the_argument_frame() {
     speaks([41], |scene| scene.vcpu(OWN).work = Some(updates(scene, 0, 257)));
     speaks([41], |scene| scene.vcpu(OWN).work = Some(updates(scene, 3, 2)));
     speaks([], |scene| scene.vcpu(OWN).work = Some(updates(scene, 2, 256)));
-    speaks([41], |scene| scene.vcpu(OWN).work = Some(Work::Inflate { done: 0, count: 513 }));
-    speaks([41], |scene| scene.vcpu(OWN).work = Some(Work::Deflate { done: 9, count: 8 }));
+    let giving = |done, count| Giving { done, count, order: Order::Frame, reported: false };
+    speaks([41], |scene| scene.vcpu(OWN).work = Some(Work::Give(giving(0, 513))));
+    let taking = |done, count, claim| Taking { done, count, order: Order::Extent, claim };
+    speaks([41], |scene| scene.vcpu(OWN).work = Some(Work::Take(taking(9, 8, None))));
+    let claim = Some(Claim { first: Mfn(0x200), clean: 513, lost: 0 });
+    speaks([41], |scene| scene.vcpu(OWN).work = Some(Work::Take(taking(0, 8, claim))));
 }
 
 #[test]

@@ -37,8 +37,8 @@ impl<P: Platform> Encoder<'_, P> {
             Err(_) => self.byte(0),
             Ok(Frame::Reserved) => self.byte(1),
             Ok(Frame::Hypervisor) => self.byte(2),
-            Ok(Frame::Free { next: _ }) => self.byte(3),
-            Ok(Frame::Dirty { next: _, epoch }) => {
+            Ok(Frame::Free { next: _, previous: _ }) => self.byte(3),
+            Ok(Frame::Dirty { next: _, previous: _, epoch }) => {
                 self.byte(4);
                 let stale = self.state.tlb.may_be_cached(*epoch);
                 self.flag(stale);

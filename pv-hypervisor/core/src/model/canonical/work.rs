@@ -1,6 +1,7 @@
 //! What is left of a call, as bytes.
 
 use super::{ARGUMENT_WORDS, Encoder};
+use crate::balloon::{Giving, Taking};
 use crate::call::Work;
 use crate::machine::Machine;
 use crate::platform::Platform;
@@ -9,6 +10,7 @@ use crate::pt::update::{Phase, UpdateWork};
 use crate::pt::walk::{Direction, Step, Walk};
 use crate::pt::{Source, Then};
 use hypercall_abi::calls::pte_update::TargetBits;
+use hypercall_abi::extent::Order;
 use hypercall_abi::{Error, Mfn};
 
 impl<P: Platform> Encoder<'_, P> {
@@ -35,8 +37,10 @@ impl<P: Platform> Encoder<'_, P> {
                 self.byte(3);
                 self.update(update);
             }
-            Work::Inflate { done, count } => {
+            Work::Give(Giving { done, count, order, reported }) => {
                 self.byte(4);
+                self.flag(*order == Order::Extent);
+                self.flag(*reported);
                 self.number(*done);
                 self.number(*count);
                 for word in *done..*count {
@@ -44,8 +48,10 @@ impl<P: Platform> Encoder<'_, P> {
                     self.frame(frame);
                 }
             }
-            Work::Deflate { done, count } => {
+            // The model's memory is smaller than an extent: none is ever claimed.
+            Work::Take(Taking { done, count, order, claim: _ }) => {
                 self.byte(5);
+                self.flag(*order == Order::Extent);
                 self.number(*done);
                 self.number(*count);
             }
