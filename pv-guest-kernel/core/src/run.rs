@@ -15,6 +15,10 @@ use alloc::{format, vec::Vec};
 /// time that every machine's alarm can be set to.
 const IDLE_MAX: u64 = 3_600_000_000_000;
 
+/// What is said when memory is out and the first process is alone with it.
+const NOBODY_ELSE: &[u8] =
+    b"out of memory: ended the first process, which needs a page when nobody else is left to end\n";
+
 /// Whether something could be done about a page that was wanted and not there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Room {
@@ -304,6 +308,7 @@ impl<P: Platform> Kernel<P> {
     /// As [`make_room`](Self::make_room), for a process that cannot go on without.
     pub(crate) fn make_room_or_end(&mut self, who: Pid) {
         if self.make_room() == Room::None {
+            self.platform.console_write(NOBODY_ELSE);
             self.terminate(who, signal_status(Signal::KILL));
         }
     }
@@ -325,7 +330,8 @@ impl<P: Platform> Kernel<P> {
             Some(oom::Candidate { process: process.pid.0, usage })
         });
         let Some(chosen) = oom::choose(candidates) else { return Room::None };
-        let line = format!("{}\n", oom::Ended::new(&self.memory, chosen));
+        let name = self.processes.get(Pid(chosen.process)).map_or(&[][..], |ended| &ended.name);
+        let line = format!("{}\n", oom::Ended::new(&self.memory, chosen, name));
         self.platform.console_write(line.as_bytes());
         self.oom_kills += 1;
         self.terminate(Pid(chosen.process), signal_status(Signal::KILL));

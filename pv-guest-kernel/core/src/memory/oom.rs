@@ -46,9 +46,11 @@ pub enum Short {
 
 /// That a process was ended for its memory: who, why, and how much; its text is one line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ended {
+pub struct Ended<'a> {
     /// Who.
     pub who: Candidate,
+    /// What its program is called, as the process likes it.
+    pub name: &'a [u8],
     /// Why.
     pub why: Short,
     /// Pages that were free.
@@ -57,9 +59,9 @@ pub struct Ended {
     pub total: u64,
 }
 
-impl Ended {
+impl<'a> Ended<'a> {
     /// The record of ending a process now.
-    pub fn new<P: Platform>(memory: &Memory<P>, who: Candidate) -> Ended {
+    pub fn new<P: Platform>(memory: &Memory<P>, who: Candidate, name: &'a [u8]) -> Ended<'a> {
         let why = match (memory.swap.total(), memory.swap.free()) {
             _ if memory.leaves.are_out() => Short::Leaves,
             _ if memory.frames.tables_are_out() => Short::Tables,
@@ -68,11 +70,11 @@ impl Ended {
             _ => Short::Unswappable,
         };
         let (free, total) = (memory.frames.count(Kind::Free), memory.frames.total());
-        Ended { who, why, free, total }
+        Ended { who, name, why, free, total }
     }
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for Ended<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Usage { anonymous, file, shared, swapped, tables, .. } = self.who.usage;
         let why = match self.why {
@@ -84,10 +86,11 @@ impl fmt::Display for Ended {
         };
         write!(
             f,
-            "out of memory: ended process {} with {} pages in memory ({anonymous} private, {file} \
-             of files, {shared} shared), {swapped} swapped, {tables} tables; {} of {} pages were \
-             free, and {why}",
+            "out of memory: ended process {} ({}) with {} pages in memory ({anonymous} private, \
+             {file} of files, {shared} shared), {swapped} swapped, {tables} tables; {} of {} pages \
+             were free, and {why}",
             self.who.process,
+            self.name.escape_ascii(),
             self.who.usage.resident(),
             self.free,
             self.total,
@@ -116,9 +119,9 @@ mod tests {
     #[test]
     fn the_record_says_who_why_and_how_much() {
         let who = candidate(7, 40, 2);
-        let ended = Ended { who, why: Short::SwapFull, free: 3, total: 64 };
+        let ended = Ended { who, name: b"a\nb", why: Short::SwapFull, free: 3, total: 64 };
         let line = ended.to_string();
-        assert!(line.contains("process 7 with 40 pages"), "{line}");
+        assert!(line.contains(r"process 7 (a\nb) with 40 pages"), "{line}");
         assert!(line.contains("2 swapped") && line.contains("3 of 64"), "{line}");
         assert!(line.contains("the swap area is full"), "{line}");
     }

@@ -267,7 +267,7 @@ fn a_process_cannot_have_the_kernels_heap_for_its_maps() {
     // To swap its pages would not help, so none is.
     assert_eq!(world.reclaim(1), 0);
     let who = Candidate { process: 2, usage: world.spaces[0].usage() };
-    assert_eq!(Ended::new(&world.memory, who).why, Short::Leaves);
+    assert_eq!(Ended::new(&world.memory, who, b"").why, Short::Leaves);
     world.unmap(0, address(2), 1);
     assert_eq!(world.fault(0, address(1), Access::Write), Ok(()));
     world.finish();

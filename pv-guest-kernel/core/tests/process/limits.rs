@@ -30,8 +30,21 @@ fn the_largest_ends_when_memory_does_and_the_others_go_on() {
     let mut kernel = kernel_of::<false>(512, &files, "", |_| ());
     assert_eq!(run(&mut kernel), End::Init(0));
     let console = String::from_utf8(kernel.platform.take_console()).unwrap();
-    assert!(console.contains("out of memory: ended process 3"), "{console}");
+    assert!(console.contains("out of memory: ended process 3 (large) with"), "{console}");
     assert_eq!(kernel.oom_kills, 1);
+    finish(kernel);
+}
+
+#[test]
+fn the_first_process_ends_for_its_memory_when_it_is_alone_and_that_is_said() {
+    let mut init = program::<false>();
+    init.zeros(4096 * 4096);
+    fill(&mut init, 4096, "next", "again");
+    init.jump_if_zero(7, "again").jump("next");
+    let mut kernel = kernel_of::<false>(512, &[("init", init.elf())], "", |_| ());
+    assert_eq!(run(&mut kernel), End::Init(9));
+    let console = String::from_utf8(kernel.platform.take_console()).unwrap();
+    assert!(console.contains("out of memory: ended the first process"), "{console}");
     finish(kernel);
 }
 
