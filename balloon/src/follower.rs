@@ -100,8 +100,9 @@ impl Follower {
         self.shortages
     }
 
-    /// Goes one bounded step towards the target. `now` is in nanoseconds.
-    pub fn follow<P: BalloonPort>(&mut self, port: &mut P, now: u64) -> Step {
+    /// Goes one bounded step towards the target. `now` is in nanoseconds; `spare` pages are free and of
+    /// no use soon: they go even when memory was short a while ago.
+    pub fn follow<P: BalloonPort>(&mut self, port: &mut P, now: u64, spare: u64) -> Step {
         let owned = port.owned_frames();
         let target = port.target_frames();
         let step = |pages: u64| usize::try_from(pages).unwrap_or(STEP_PAGES).min(STEP_PAGES);
@@ -110,13 +111,14 @@ impl Follower {
             // What was offered is gone already: it counts for the target now.
             let counted = above.min(self.reported);
             self.reported -= counted;
-            let wanted = above - counted;
-            if wanted == 0 || now < self.held_until {
+            let held = now < self.held_until;
+            let wanted = if held { (above - counted).min(spare) } else { above - counted };
+            if wanted == 0 {
                 return Step::Idle;
             }
             let Report { moved, stop } = self.balloon.inflate(port, step(wanted));
             return match stop {
-                Stop::GuestEmpty if moved == 0 => Step::Starved(step(wanted) as u64),
+                Stop::GuestEmpty if moved == 0 && !held => Step::Starved(step(wanted) as u64),
                 _ if moved > 0 => Step::Moved(moved),
                 _ => Step::Idle,
             };

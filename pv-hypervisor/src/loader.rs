@@ -1,11 +1,14 @@
 //! Domains from the bundle, every byte of which is untrusted.
 
 use crate::arch::{self, Platform, Registers};
+use crate::control::Claim;
 use alloc::vec::Vec;
+use balloon::control::{Admission, Refusal};
+use balloon::policy::{Bounds, Pages};
 use bare_machine::memory::Layout;
 use core::ops::Range;
 use hypercall_abi::{Features, Mfn, PAGE_SIZE};
-use pv_bundle::{Bundle, BundleError, Domain, GuestImage, ImageError, Options};
+use pv_bundle::{Bundle, BundleError, Domain, GuestImage, ImageError, Manifest, Options};
 use pv_core::Machine;
 use pv_core::{
     BuildError, Config, ConfigError, DomainSpec, Image, Region, RegionKind, Segment, Slot, State,
@@ -21,6 +24,8 @@ pub enum LoadError<'a> {
     Image(&'a str, ImageError),
     /// A domain's image wants features that this hypervisor has not.
     Features(&'a str, u64),
+    /// The machine has not enough memory for all domains together.
+    Admission(&'a str, Refusal),
     /// The core did not build a domain.
     Build(&'a str, BuildError),
 }
@@ -36,6 +41,9 @@ impl core::fmt::Display for LoadError<'_> {
                 "domain '{name}': its image needs features {missing:#x}, which this hypervisor \
                  has not: build it without them"
             ),
+            LoadError::Admission(name, refusal) => {
+                write!(f, "domain '{name}' is not admitted: {refusal}")
+            }
             LoadError::Build(name, error) => write!(f, "domain '{name}' was not built: {error}"),
         }
     }
@@ -51,6 +59,8 @@ pub struct Loaded {
     pub options: Options,
     /// Frames that nobody owned before the first domain was built.
     pub frames_before: u64,
+    /// What was promised to each domain.
+    pub claims: Vec<Claim>,
 }
 
 /// Builds the core and every domain of the bundle.
@@ -79,12 +89,36 @@ pub fn load<'a>(
     };
     let mut state = State::new(config, &regions(layout)).map_err(LoadError::Config)?;
     let frames_before = state.frames.unowned();
-    let mut vcpus = Vec::new();
+    admit(manifest, frames_before)?;
+    let (mut vcpus, mut claims) = (Vec::new(), Vec::new());
     for domain in &manifest.domains {
         let vcpu = build(&mut state, machine, bundle, domain, per_millisecond)?;
+        claims.push(Claim {
+            domain: state.domain(vcpu.0).id,
+            minimum: domain.min_memory / PAGE_SIZE,
+            shares: domain.shares,
+        });
         vcpus.push(vcpu);
     }
-    Ok(Loaded { state, vcpus, options, frames_before })
+    Ok(Loaded { state, vcpus, options, frames_before, claims })
+}
+
+/// Whether the machine can give every domain what it starts with, of which its minimum is promised
+/// for good.
+fn admit<'a>(manifest: &'a Manifest<'a>, frames: u64) -> Result<(), LoadError<'a>> {
+    let mut admission = Admission::new(Pages(frames), None);
+    for domain in &manifest.domains {
+        let pages = Pages(domain.memory / PAGE_SIZE);
+        let bounds = Bounds::new(pages, pages);
+        let admitted = bounds.map(|bounds| admission.admit(bounds, Pages::ZERO));
+        match admitted {
+            // What is promised stays so until the run ends.
+            Ok(Ok(_reservation)) => {}
+            Ok(Err(refusal)) => return Err(LoadError::Admission(domain.name, refusal)),
+            Err(_) => return Err(LoadError::Build(domain.name, BuildError::NoHeap)),
+        }
+    }
+    Ok(())
 }
 
 fn build<'a>(

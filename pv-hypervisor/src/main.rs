@@ -22,6 +22,7 @@ mod arch;
 mod console;
 #[cfg(target_os = "none")]
 mod context;
+mod control;
 #[cfg(target_os = "none")]
 mod fatal;
 #[cfg(target_os = "none")]

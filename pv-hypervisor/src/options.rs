@@ -1,12 +1,67 @@
 //! The hypervisor's command line: words divided by spaces. What concerns domains stands in the
 //! bundle's manifest, not here.
 
+use balloon::policy::{AllocationPolicy, IdleTax, MaxMin, PureShare, Static, TaxRate, WorkingSet};
+
 /// What the command line asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
     /// `focus=N`: the identity of the domain that console input goes to; 0 says that none will
     /// come, so that domains that all wait are ended.
     pub focus: u16,
+    /// `policy=NAME`: how memory is divided while guests run; none: nobody's target changes but by
+    /// the operator's hand.
+    pub policy: Option<Policy>,
+    /// `round=MS`: milliseconds from one decision about memory to the next.
+    pub round_ms: u64,
+}
+
+/// A policy, by its name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Policy {
+    /// `static`.
+    Static,
+    /// `pure-share`.
+    PureShare,
+    /// `working-set`.
+    WorkingSet,
+    /// `idle-tax:PER-CENT`.
+    IdleTax(TaxRate),
+    /// `max-min`.
+    MaxMin,
+}
+
+/// Per cent of what is idle that `idle-tax` takes, as ESX does.
+const USUAL_TAX: u16 = 75;
+
+impl Policy {
+    fn parse(text: &str) -> Option<Policy> {
+        let (name, tax) = match text.split_once(':') {
+            Some((name, tax)) => (name, Some(tax.parse().ok().filter(|tax| *tax <= 100)?)),
+            None => (text, None),
+        };
+        match (name, tax) {
+            ("static", None) => Some(Policy::Static),
+            ("pure-share", None) => Some(Policy::PureShare),
+            ("working-set", None) => Some(Policy::WorkingSet),
+            ("idle-tax", tax) => {
+                Some(Policy::IdleTax(TaxRate::new(tax.unwrap_or(USUAL_TAX) * 100)?))
+            }
+            ("max-min", None) => Some(Policy::MaxMin),
+            _ => None,
+        }
+    }
+
+    /// Runs something with the policy itself.
+    pub fn with<T>(self, run: impl FnOnce(&dyn AllocationPolicy) -> T) -> T {
+        match self {
+            Policy::Static => run(&Static),
+            Policy::PureShare => run(&PureShare),
+            Policy::WorkingSet => run(&WorkingSet),
+            Policy::IdleTax(rate) => run(&IdleTax(rate)),
+            Policy::MaxMin => run(&MaxMin),
+        }
+    }
 }
 
 impl Options {
@@ -15,10 +70,16 @@ impl Options {
     /// # Errors
     /// The first word that is not an option.
     pub fn parse(line: &str) -> Result<Options, &str> {
-        let mut options = Options { focus: 1 };
+        let mut options = Options { focus: 1, policy: None, round_ms: 1000 };
         for word in line.split_ascii_whitespace() {
-            match word.strip_prefix("focus=").map(str::parse) {
-                Some(Ok(domain)) => options.focus = domain,
+            let (name, value) = word.split_once('=').ok_or(word)?;
+            match name {
+                "focus" => options.focus = value.parse().map_err(|_| word)?,
+                "policy" => options.policy = Some(Policy::parse(value).ok_or(word)?),
+                "round" => {
+                    let round = value.parse().ok().filter(|round| (10..=600_000).contains(round));
+                    options.round_ms = round.ok_or(word)?;
+                }
                 _ => return Err(word),
             }
         }

@@ -7,8 +7,8 @@ use crate::machine::Hardware;
 use hypercall_abi::Error;
 use pv_core::{DomainSummary, State};
 use pv_wire::{
-    Census, Counts, DomainReport, EndText, Kind, MAX_PAYLOAD, Name, ReportRecord, RunTotals,
-    Source, Stretch, record,
+    Census, Counts, DomainReport, EndText, Kind, MAX_PAYLOAD, MemorySample, Name, Owners,
+    ReportRecord, RunTotals, Source, Stretch, record,
 };
 
 /// Reports a domain that is gone.
@@ -54,6 +54,16 @@ pub fn census(state: &State<Platform>, machine: &Hardware) {
             tables: census.tables.into_iter().collect(),
         }));
     }
+}
+
+/// Reports a domain's memory.
+pub fn memory(sample: MemorySample) {
+    send(&ReportRecord::Memory(sample));
+}
+
+/// Reports who owns frames.
+pub fn owners(owners: &Owners) {
+    send(&ReportRecord::Owners(owners.clone()));
 }
 
 /// Reports the end of the run.

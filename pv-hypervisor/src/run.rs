@@ -3,9 +3,11 @@
 
 use crate::arch::{self, Entered, Platform};
 use crate::context::Context;
+use crate::control::Controller;
 use crate::loader::Loaded;
 use crate::machine::Hardware;
 use crate::observe::Observer;
+use crate::options::Options;
 use crate::stretch::What;
 use crate::{report, say};
 use alloc::boxed::Box;
@@ -39,6 +41,7 @@ pub struct Hypervisor {
     input: InputDecoder,
     totals: RunTotals,
     all_well: bool,
+    controller: Option<Controller>,
 }
 
 // SAFETY: the contexts are reached under the lock, or by the entry code of the processor that
@@ -46,7 +49,13 @@ pub struct Hypervisor {
 unsafe impl Send for Hypervisor {}
 
 /// Runs what was loaded until no domain is left, and switches off.
-pub fn run(loaded: Loaded, machine: Hardware, focus: DomainId, totals: RunTotals) -> ! {
+pub fn run(loaded: Loaded, machine: Hardware, options: &Options, totals: RunTotals) -> ! {
+    let focus = DomainId(options.focus);
+    let ticks_per_second = loaded.state.config.ticks_per_second;
+    let controller = options.policy.map(|policy| {
+        let (frames, claims) = (loaded.frames_before, &loaded.claims);
+        Controller::new(policy, frames, claims, options.round_ms, ticks_per_second, totals.ticks)
+    });
     let observer = Observer::new(&loaded.options);
     let hypervisor = Box::leak(Box::new(SpinMutex::new(Hypervisor {
         state: loaded.state,
@@ -59,6 +68,7 @@ pub fn run(loaded: Loaded, machine: Hardware, focus: DomainId, totals: RunTotals
         input: InputDecoder::new(),
         totals,
         all_well: true,
+        controller,
     })));
     let hypervisor: &'static SpinMutex<Hypervisor> = hypervisor;
     let first = {
@@ -274,12 +284,20 @@ impl Hypervisor {
                 }
                 Some(Input::Select(Source(domain))) => self.focus = DomainId(domain),
                 Some(Input::Census) => report::census(&self.state, &self.machine),
+                Some(Input::Target(Source(domain), pages)) => {
+                    let domain = DomainId(domain);
+                    // One that is gone needs none.
+                    let _ = self.state.set_target(&mut self.machine, domain, pages.into());
+                }
                 None => {}
             }
         }
         self.machine.polled();
         if self.machine.take_alarm() {
             self.state.alarm(&mut self.machine);
+        }
+        if let Some(controller) = &mut self.controller {
+            controller.round(&mut self.state, &mut self.machine);
         }
     }
 
@@ -289,6 +307,10 @@ impl Hypervisor {
             if self.observe {
                 self.observer.stretches.begin(What::Schedule);
             }
+            let sampling = match &mut self.controller {
+                Some(controller) => controller.step(&mut self.state, &mut self.machine),
+                None => false,
+            };
             let next = self.state.schedule(&mut self.machine);
             while let Some(summary) = self.state.take_summary() {
                 self.domain_gone(&summary);
@@ -322,6 +344,8 @@ impl Hypervisor {
                     }
                 }
                 // Nobody types, so that nothing can wake a domain but another and its timer.
+                // The sample goes on when nobody runs.
+                Next::Idle if sampling => self.interrupt(),
                 Next::Idle
                     if self.focus == NOBODY && self.state.end_if_stuck(&mut self.machine) => {}
                 Next::Busy => self.interrupt(),

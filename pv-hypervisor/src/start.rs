@@ -21,7 +21,9 @@ fn start(boot: &BootInfo) -> ! {
         AbiVersion::CURRENT.minor
     );
     let options = Options::parse(&boot.command_line).unwrap_or_else(|word| {
-        fatal::stop(format_args!("'{word}' on the command line: only focus=N is known"))
+        fatal::stop(format_args!(
+            "'{word}' on the command line: only focus=N, policy=NAME and round=MS are known"
+        ))
     });
     let layout = memory::init(boot, heap::bytes_for);
     defmt::info!(
@@ -55,5 +57,5 @@ fn start(boot: &BootInfo) -> ! {
         loaded.vcpus.len(),
         loaded.frames_before
     );
-    run::run(loaded, machine, focus, totals)
+    run::run(loaded, machine, &options, totals)
 }

@@ -12,6 +12,7 @@ mod census;
 mod check;
 mod conformance;
 mod debian;
+mod demo;
 mod doctor;
 mod domains;
 mod equivalence;

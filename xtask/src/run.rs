@@ -2,6 +2,7 @@
 
 use crate::arch::Arch;
 use crate::census::Counted;
+use crate::demo;
 use crate::domains::{DEBUG_MEMORY, Plan, Planned, Prepared, Request, Source};
 use crate::guest_option::GuestOption;
 use crate::images::{Builder, HYPERVISOR};
@@ -28,7 +29,7 @@ pub struct Run {
     #[arg(long, default_value = "x86_64")]
     arch: Arch,
     /// A guest of your own, repeatable: an ELF file or a crate's folder, then options:
-    /// PATH[,memory=64M][,max=128M][,name=NAME][,watchdog=MS][,module=FILE][,cmdline=TEXT TO THE END];
+    /// PATH[,memory=64M][,max=128M][,min=16M][,shares=N][,contiguous=1][,name=NAME][,watchdog=MS][,module=FILE][,cmdline=TEXT TO THE END];
     /// module=rootfs is the first file system that `cargo xtask rootfs` builds.
     #[arg(long = "guest", value_name = "PATH[,KEY=VALUE...]", conflicts_with = "manifest")]
     guest: Vec<GuestOption>,
@@ -60,6 +61,18 @@ pub struct Run {
     /// Identity of the domain that what is typed goes to (1; none without a terminal).
     #[arg(long, value_name = "DOMAIN", value_parser = clap::value_parser!(u16).range(1..=128))]
     focus: Option<u16>,
+    /// Divide memory while guests run: static, pure-share, working-set, max-min or
+    /// idle-tax[,tax=PER CENT]. Guests need a max above their memory to grow.
+    #[arg(long, value_name = "POLICY", value_parser = policy)]
+    policy: Option<String>,
+    /// Milliseconds of the machine's time from one decision about memory to the next (1000).
+    #[arg(long, value_name = "MS", requires = "policy", value_parser = clap::value_parser!(u64).range(10..=600_000))]
+    round: Option<u64>,
+    /// A demonstration: `overcommit`, guests whose maxima exceed the machine.
+    #[arg(long, value_name = "NAME", conflicts_with_all = [
+        "native", "guest", "manifest", "guests", "memory", "debug", "gdb", "focus", "trace", "plain", "keep", "census",
+    ])]
+    demo: Option<demo::Demo>,
     /// Show every hypercall.
     #[arg(long)]
     trace: bool,
@@ -95,6 +108,28 @@ pub struct Run {
     timeout: u64,
 }
 
+/// A policy as the hypervisor's command line has it.
+fn policy(text: &str) -> Result<String> {
+    let (name, tax) = match text.split_once(",tax=") {
+        Some((name, tax)) => {
+            let tax: u64 = tax.parse().ok().filter(|tax| *tax <= 100).with_context(|| {
+                format!("tax={tax}: write per cent, 0 to 100, such as idle-tax,tax=75")
+            })?;
+            (name, Some(tax))
+        }
+        None => (text, None),
+    };
+    match (name, tax) {
+        ("static" | "pure-share" | "working-set" | "max-min" | "idle-tax", None) => {
+            Ok(name.to_owned())
+        }
+        ("idle-tax", Some(tax)) => Ok(format!("idle-tax:{tax}")),
+        _ => bail!(
+            "`{text}` is no policy: there are static, pure-share, working-set, max-min and idle-tax[,tax=75]"
+        ),
+    }
+}
+
 /// When something is done that has a usual condition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum When {
@@ -118,6 +153,10 @@ impl Run {
         }
         if self.census {
             return self.census();
+        }
+        if let Some(demo) = self.demo {
+            let may = MayInstall(!self.no_install);
+            return demo.run(self.arch, may, self.policy.as_deref(), self.timeout);
         }
         if self.windows == When::Always && (self.plain || self.json || self.gdb) {
             bail!("--windows takes the terminal: it goes without --plain, --json and --gdb");
@@ -143,7 +182,11 @@ impl Run {
         // Without a terminal nobody types: domains that all wait for one another are ended.
         let typed = std::io::stdin().is_terminal();
         let focus = self.focus.unwrap_or(u16::from(typed));
-        let words = format!("focus={focus}");
+        let mut words = format!("focus={focus}");
+        if let Some(policy) = &self.policy {
+            let round = self.round.unwrap_or(1000);
+            words += &format!(" policy={policy} round={round}");
+        }
         let mut boot = qemu::Boot {
             command_line: &words,
             debugger: socket.as_deref(),

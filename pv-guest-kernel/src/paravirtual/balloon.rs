@@ -139,10 +139,11 @@ impl Paravirtual {
                 let told = lent.told(counts);
                 follower.tell(lent, now, told);
             }
-            let mut step = follower.follow(lent, now);
+            let free = lent.frames.count(Kind::Free);
+            let keep = counts.kept + OFFER_KEEP;
+            let mut step = follower.follow(lent, now, free.saturating_sub(keep));
             if step == Step::Idle && offers {
-                let free = lent.frames.count(Kind::Free);
-                step = follower.offer(lent, free, counts.kept + OFFER_KEEP);
+                step = follower.offer(lent, lent.frames.count(Kind::Free), keep);
             }
             match step {
                 Step::Idle => BalloonStep::Idle,

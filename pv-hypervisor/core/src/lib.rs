@@ -50,6 +50,7 @@ mod pt;
 mod quick;
 pub mod sched;
 mod state;
+pub mod sweep;
 mod teardown;
 pub mod tlb;
 mod trap;

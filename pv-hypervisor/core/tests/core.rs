@@ -35,6 +35,7 @@ mod resumption;
 mod sequences;
 mod smoke;
 mod steps;
+mod sweep;
 mod teardown;
 mod traps;
 mod user_mode;

@@ -4,6 +4,7 @@
 //! b              a byte that is not 0: typed for the selected domain
 //! 0x00 lo hi     selects the domain of that identity, low byte first
 //! 0x00 0x00 0x00 types a zero byte, as no domain has the identity 0
+//! 0x00 0xfe 0xff and six bytes: a domain, low byte first, and a target in pages, likewise
 //! 0x00 0xff 0xff asks for the census of page tables, as no domain has that identity either
 //! ```
 //!
@@ -21,10 +22,15 @@ pub enum Input {
     Select(Source),
     /// The hypervisor is to report its census of page tables.
     Census,
+    /// A domain is to own so many pages.
+    Target(Source, u32),
 }
 
 /// What stands in the place of a domain to ask for the census.
 const CENSUS: u16 = u16::MAX;
+
+/// And for a target.
+const TARGET: u16 = u16::MAX - 1;
 
 /// Takes an input line apart, byte by byte.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -41,6 +47,8 @@ enum State {
     Begun,
     /// Behind its low byte.
     Low(u8),
+    /// In the bytes of a target, of which so many have come.
+    Target([u8; 6], u8),
 }
 
 impl InputDecoder {
@@ -56,12 +64,20 @@ impl InputDecoder {
             (State::Plain, typed) => (State::Plain, Some(Input::Typed(typed))),
             (State::Begun, low) => (State::Low(low), None),
             (State::Low(0), 0) => (State::Plain, Some(Input::Typed(0))),
-            (State::Low(low), high) => {
-                let input = match u16::from_le_bytes([low, high]) {
-                    CENSUS => Input::Census,
-                    domain => Input::Select(Source(domain)),
-                };
-                (State::Plain, Some(input))
+            (State::Low(low), high) => match u16::from_le_bytes([low, high]) {
+                CENSUS => (State::Plain, Some(Input::Census)),
+                TARGET => (State::Target([0; 6], 0), None),
+                domain => (State::Plain, Some(Input::Select(Source(domain)))),
+            },
+            (State::Target(mut bytes, count), byte) => {
+                bytes[usize::from(count)] = byte;
+                let [low, high, pages @ ..] = bytes;
+                if count < 5 {
+                    (State::Target(bytes, count + 1), None)
+                } else {
+                    let domain = Source(u16::from_le_bytes([low, high]));
+                    (State::Plain, Some(Input::Target(domain, u32::from_le_bytes(pages))))
+                }
             }
         };
         self.state = state;
@@ -78,6 +94,12 @@ pub const fn select(domain: Source) -> [u8; 3] {
 /// The bytes that ask for the census of page tables.
 pub const fn census() -> [u8; 3] {
     select(Source(CENSUS))
+}
+
+/// The bytes that set a domain's target, in pages.
+pub fn target(domain: Source, pages: u32) -> impl Iterator<Item = u8> {
+    let domain = domain.0.to_le_bytes();
+    select(Source(TARGET)).into_iter().chain(domain).chain(pages.to_le_bytes())
 }
 
 /// The bytes that type a byte.
@@ -105,12 +127,14 @@ mod tests {
         line.extend((0..=255).flat_map(typed));
         line.extend(select(Source(0x0201)));
         line.extend(census());
+        line.extend(target(Source(0x0102), 0x0a00_0b0c));
         line.push(b'\r');
         let mut expected = std::vec![Input::Typed(b'l'), Input::Typed(b's')];
         expected.push(Input::Select(Source(2)));
         expected.extend((0..=255).map(Input::Typed));
         expected.push(Input::Select(Source(0x0201)));
         expected.push(Input::Census);
+        expected.push(Input::Target(Source(0x0102), 0x0a00_0b0c));
         expected.push(Input::Typed(b'\r'));
         assert_eq!(decode(&line), expected);
     }
@@ -123,6 +147,8 @@ mod tests {
                 let one = match (low, high) {
                     (0, 0) => Input::Typed(0),
                     (0xff, 0xff) => Input::Census,
+                    // It takes six bytes more.
+                    (0xfe, 0xff) => continue,
                     _ => select,
                 };
                 assert_eq!(decode(&[0, low, high, 7]), [one, Input::Typed(7)]);

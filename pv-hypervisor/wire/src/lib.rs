@@ -39,7 +39,10 @@ pub use frame::{
 pub use input::{Input, InputDecoder};
 #[cfg(feature = "alloc")]
 pub use report::RunReport;
-pub use report::{Census, Counts, DomainReport, EndText, Name, ReportRecord, RunTotals, Stretch};
+pub use report::{
+    Census, Counts, DomainReport, EndText, MemorySample, Name, Owners, ReportRecord, RunTotals,
+    Stretch,
+};
 #[cfg(feature = "alloc")]
 pub use splitter::{Item, OwnedMessage, Splitter};
 pub use trace::TraceRecord;

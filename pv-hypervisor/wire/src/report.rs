@@ -24,6 +24,46 @@ pub enum ReportRecord {
     Census(Census),
     /// The run is over and the machine is about to be switched off.
     Run(RunTotals),
+    /// How much memory a domain has, at one moment; sent by the memory controller.
+    Memory(MemorySample),
+    /// Who owns frames of the machine, at one moment.
+    Owners(Owners),
+}
+
+/// A domain's memory, at one moment. Pages, where nothing else is said.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct MemorySample {
+    /// Its identity.
+    pub id: u16,
+    /// Milliseconds since the hypervisor started.
+    pub at_ms: u64,
+    /// Frames that it owns.
+    pub owned: u64,
+    /// Frames that it should own.
+    pub target: u64,
+    /// Frames that the hypervisor believes it uses.
+    pub active: u64,
+    /// Frames that it has reported as free.
+    pub reported: u64,
+    /// What its kernel says that it needs; 0 when it has said nothing.
+    pub needed: u64,
+    /// Times that its kernel has said it was short of memory.
+    pub shortages: u64,
+    /// Frames of the machine that nobody owns.
+    pub free: u64,
+}
+
+/// Who owns frames: a sample of the machine, in order.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Owners {
+    /// Which look this is, from 0.
+    pub look: u32,
+    /// Which sample is the first here.
+    pub first: u32,
+    /// How many there are in all.
+    pub samples: u32,
+    /// For each: the low byte of the owner's identity; 0: nobody; 255: the hypervisor, or no memory.
+    pub owners: heapless::Vec<u8, 512>,
 }
 
 /// The validated page tables of one domain, at one moment.
@@ -110,6 +150,10 @@ pub struct RunReport {
     pub stretches: alloc::vec::Vec<Stretch>,
     /// Page tables, each time that somebody asked.
     pub census: alloc::vec::Vec<Census>,
+    /// Memory over time, when there is a controller.
+    pub memory: alloc::vec::Vec<MemorySample>,
+    /// Who owns what, whenever the controller looked.
+    pub owners: alloc::vec::Vec<Owners>,
     /// The totals, when the run came to its end.
     pub totals: Option<RunTotals>,
 }
@@ -123,6 +167,8 @@ impl RunReport {
             ReportRecord::Stretch(stretch) => self.stretches.push(stretch),
             ReportRecord::Census(census) => self.census.push(census),
             ReportRecord::Run(totals) => self.totals = Some(totals),
+            ReportRecord::Memory(sample) => self.memory.push(sample),
+            ReportRecord::Owners(owners) => self.owners.push(owners),
         }
     }
 }

@@ -7,7 +7,7 @@ mod fleet;
 mod forced;
 mod idle_tax;
 mod outcome;
-mod picture;
+pub mod picture;
 mod solver;
 mod tax_sweep;
 

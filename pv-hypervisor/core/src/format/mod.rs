@@ -59,6 +59,9 @@ pub trait Format {
     /// First slot of a root that belongs to the hypervisor; the slots from here on do.
     const FIRST_RESERVED_SLOT: usize;
 
+    /// The bit that the processor sets in an entry that it uses; 0: there is none.
+    const ACCESSED: u64;
+
     /// Decodes an entry of a table of `level`.
     ///
     /// # Errors

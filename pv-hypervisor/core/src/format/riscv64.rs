@@ -61,6 +61,7 @@ impl Format for Sv39 {
     const ROOT: Level = Level::L3;
     const ENTRIES: usize = 512;
     const FIRST_RESERVED_SLOT: usize = 256;
+    const ACCESSED: u64 = Flags::ACCESSED.bits();
 
     #[inline(always)]
     fn decode(value: u64, level: Level) -> Result<Entry, BadEntry> {
@@ -81,6 +82,7 @@ impl Format for Sv48 {
     const ROOT: Level = Level::L4;
     const ENTRIES: usize = 512;
     const FIRST_RESERVED_SLOT: usize = 256;
+    const ACCESSED: u64 = Flags::ACCESSED.bits();
 
     #[inline(always)]
     fn decode(value: u64, level: Level) -> Result<Entry, BadEntry> {

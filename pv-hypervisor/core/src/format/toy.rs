@@ -18,6 +18,7 @@ impl Format for Toy {
     const ROOT: Level = Level::L2;
     const ENTRIES: usize = 2;
     const FIRST_RESERVED_SLOT: usize = 1;
+    const ACCESSED: u64 = 0;
 
     fn decode(value: u64, level: Level) -> Result<Entry, BadEntry> {
         let frame = Mfn(value >> 8);

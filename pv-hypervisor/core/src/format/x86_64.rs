@@ -14,6 +14,7 @@ impl Format for X86_64 {
     const ROOT: Level = Level::L4;
     const ENTRIES: usize = 512;
     const FIRST_RESERVED_SLOT: usize = 256;
+    const ACCESSED: u64 = Flags::ACCESSED.bits();
 
     #[inline(always)]
     fn decode(value: u64, level: Level) -> Result<Entry, BadEntry> {

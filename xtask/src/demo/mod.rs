@@ -1,0 +1,34 @@
+//! `cargo xtask run --demo NAME`: machines that show one thing, with pictures at the end.
+
+mod overcommit;
+mod owners;
+pub mod scene;
+
+use crate::arch::Arch;
+use crate::packages::MayInstall;
+use anyhow::Result;
+use clap::ValueEnum;
+use std::time::Duration;
+
+/// Which demonstration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Demo {
+    /// Guests whose maxima exceed the machine: they burst, borrow and give back.
+    Overcommit,
+}
+
+impl Demo {
+    /// Shows it; `policy` is a word of the hypervisor's command line, `timeout` in seconds.
+    pub fn run(
+        self,
+        arch: Arch,
+        may: MayInstall,
+        policy: Option<&str>,
+        timeout: u64,
+    ) -> Result<()> {
+        let limit = (timeout != 0).then(|| Duration::from_secs(timeout));
+        match self {
+            Demo::Overcommit => overcommit::run(arch, may, policy.unwrap_or("idle-tax:75"), limit),
+        }
+    }
+}

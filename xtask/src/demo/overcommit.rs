@@ -1,0 +1,219 @@
+//! `overcommit`: three guests whose maxima together exceed the machine. One after the other needs
+//! much memory, borrows it from what the others do not use, and gives it back.
+
+use super::owners::{self, Map};
+use super::scene::{Actor, Played, Scene};
+use crate::arch::Arch;
+use crate::experiment::picture::{Picture, Series, Style, svg};
+use crate::packages::MayInstall;
+use crate::{size, workspace};
+use anyhow::{Context, Result, ensure};
+use pv_wire::MemorySample;
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+const MIB: u64 = 1 << 20;
+
+/// The machine, and each guest: what it starts with, may have, keeps.
+const MACHINE: u64 = 320 * MIB;
+const GUESTS: u64 = 3;
+const MEMORY: u64 = 48 * MIB;
+const MAXIMUM: u64 = 144 * MIB;
+const MINIMUM: u64 = 24 * MIB;
+
+/// MiB of a burst, and seconds from one guest's burst to the next one's.
+const BURST: u64 = 72;
+const APART: u64 = 20;
+
+/// Columns of the terminal's picture.
+const COLUMNS: usize = 72;
+
+/// What a guest does: waits for its turn, fills memory, uses it for a while, lets it go.
+fn script(guest: u64) -> String {
+    let (before, after) = (2 + guest * APART, 4 + (GUESTS - 1 - guest) * APART);
+    format!(
+        "mkdir -p /tmp\n\
+         sleep {before}\n\
+         i=0\n\
+         while [ $i -lt {BURST} ]; do\n\
+           dd if=/dev/zero of=/tmp/burst$i bs=1M count=1 2>/dev/null || echo 'no room'\n\
+           i=$((i+1))\n\
+           sleep 0.1\n\
+         done\n\
+         echo \"burst: $(ls /tmp | wc -l) MiB held\"\n\
+         for round in 1 2 3 4; do cat /tmp/burst* >/dev/null; sleep 1; done\n\
+         rm /tmp/burst*\n\
+         echo 'given back'\n\
+         sleep {after}\n"
+    )
+}
+
+/// Runs it, and draws.
+pub fn run(arch: Arch, may: MayInstall, policy: &str, limit: Option<Duration>) -> Result<()> {
+    let actors = (0..GUESTS).map(|guest| Actor {
+        name: format!("guest-{}", guest + 1),
+        memory: MEMORY,
+        max_memory: MAXIMUM,
+        min_memory: MINIMUM,
+        shares: 100,
+        words: "balloon=offer".into(),
+        script: script(guest),
+    });
+    let scene = Scene {
+        arch,
+        may,
+        limit,
+        memory: MACHINE,
+        words: format!("policy={policy} round=500"),
+        shown: true,
+        actors: actors.collect(),
+    };
+    println!(
+        "{GUESTS} guests of {} that may have {} each, {} together, on a machine of {}; policy {policy}",
+        size::show(MEMORY),
+        size::show(MAXIMUM),
+        size::show(GUESTS * MAXIMUM),
+        size::show(MACHINE),
+    );
+    let Played { report, said } = scene.play()?;
+    let names: Vec<String> = scene.actors.iter().map(|actor| actor.name.clone()).collect();
+    let folder = workspace::target_folder("demo/overcommit")?;
+    let maps = owners::maps(&report.owners);
+    print!("{}", terminal(&report.memory, &names));
+    if let [first, .., last] = &maps[..] {
+        let most = maps.iter().min_by_key(|map| map.count(0)).unwrap_or(last);
+        show_maps(&[("at the start", first), ("when least was free", most), ("at the end", last)]);
+        let drawn = owners::svg(
+            &[("at the start", first), ("when least was free", most), ("at the end", last)],
+            &names,
+        );
+        write(&folder.join("owners.svg"), &drawn)?;
+    }
+    write(&folder.join("memory.svg"), &svg(&lines(&report.memory, &names))?)?;
+    write(&folder.join("owned.svg"), &svg(&stacked(&report.memory, &names))?)?;
+    for (id, said) in &said {
+        ensure!(
+            said.contains(&format!("burst: {BURST} MiB held")) && !said.contains("out of memory"),
+            "guest {id} did not get the memory that it needed"
+        );
+    }
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("picture: {}", path.display());
+    Ok(())
+}
+
+fn mib(pages: u64) -> f64 {
+    pages as f64 / 256.0
+}
+
+fn of(samples: &[MemorySample], id: usize) -> impl Iterator<Item = &MemorySample> {
+    samples.iter().filter(move |sample| usize::from(sample.id) == id + 1)
+}
+
+/// Places and values of one guest, at every time at which anybody was looked at.
+fn points(
+    samples: &[MemorySample],
+    id: usize,
+    value: impl Fn(&MemorySample) -> u64,
+) -> Vec<(f64, f64)> {
+    let mut times: Vec<u64> = samples.iter().map(|sample| sample.at_ms).collect();
+    times.dedup();
+    let mut own = of(samples, id).peekable();
+    let at = |time: u64, value: f64| (time as f64 / 1000.0, value);
+    times
+        .into_iter()
+        .map(|time| match own.next_if(|sample| sample.at_ms == time) {
+            Some(sample) => at(time, mib(value(sample))),
+            None => at(time, 0.0),
+        })
+        .collect()
+}
+
+/// Target, actual and active memory of each guest.
+fn lines(samples: &[MemorySample], names: &[String]) -> Picture {
+    let mut series = Vec::new();
+    for (id, name) in names.iter().enumerate() {
+        let mut add = |what: &str, value: fn(&MemorySample) -> u64| {
+            series.push(Series {
+                name: format!("{name} {what}"),
+                points: points(samples, id, value),
+            });
+        };
+        add("has", |sample| sample.owned);
+        add("target", |sample| sample.target);
+        add("active", |sample| sample.active);
+    }
+    Picture {
+        title: "memory of each guest".into(),
+        axes: ("seconds".into(), "MiB".into()),
+        style: Style::Lines,
+        series,
+        limit: None,
+    }
+}
+
+/// What all guests have, on one another.
+fn stacked(samples: &[MemorySample], names: &[String]) -> Picture {
+    let series = names.iter().enumerate().map(|(id, name)| Series {
+        name: name.clone(),
+        points: points(samples, id, |sample| sample.owned),
+    });
+    let all = samples.iter().map(|sample| sample.at_ms).min().map(|first| {
+        let at_once = samples.iter().filter(|sample| sample.at_ms == first);
+        at_once.clone().map(|sample| sample.owned).sum::<u64>()
+            + at_once.map(|sample| sample.free).next().unwrap_or(0)
+    });
+    Picture {
+        title: "memory that guests have together".into(),
+        axes: ("seconds".into(), "MiB".into()),
+        style: Style::Stacked,
+        series: series.collect(),
+        limit: all.map(|all| ("the machine has for guests".into(), mib(all))),
+    }
+}
+
+/// A line of bars for each guest, and its least, most and last.
+fn terminal(samples: &[MemorySample], names: &[String]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let mut text = String::from("\nmemory of each guest over time, of its maximum\n");
+    for (id, name) in names.iter().enumerate() {
+        let owned: Vec<u64> = of(samples, id).map(|sample| sample.owned).collect();
+        let bars: String = (0..COLUMNS.min(owned.len()))
+            .map(|column| {
+                let pages = owned[column * owned.len() / COLUMNS.min(owned.len())];
+                BARS[(pages * 8 / (MAXIMUM / 4096)).min(7) as usize]
+            })
+            .collect();
+        let (least, most) = (owned.iter().min(), owned.iter().max());
+        let show = |pages: Option<&u64>| pages.map_or(0.0, |pages| mib(*pages));
+        let _ = writeln!(
+            text,
+            "  {name:<8} {bars}  {:.0} to {:.0} MiB, {:.0} at the end",
+            show(least),
+            show(most),
+            show(owned.last()),
+        );
+    }
+    let free = samples.iter().map(|sample| sample.free);
+    let _ = writeln!(
+        text,
+        "  free frames of the machine: {:.0} MiB at least, {:.0} at most",
+        mib(free.clone().min().unwrap_or(0)),
+        mib(free.max().unwrap_or(0)),
+    );
+    text
+}
+
+fn show_maps(maps: &[(&str, &Map)]) {
+    for (title, map) in maps {
+        println!("\nwho owns which frame, {title} (· nobody, | the hypervisor)");
+        for line in map.lines() {
+            println!("  {line}");
+        }
+    }
+}

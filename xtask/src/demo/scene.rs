@@ -1,0 +1,109 @@
+//! A machine of guests that each run a shell script, watched by the memory controller.
+
+use crate::arch::Arch;
+use crate::domains::{Planned, Request, Source};
+use crate::logs::{Level, Logs};
+use crate::modules::Module;
+use crate::packages::MayInstall;
+use crate::run::{Prepare, watch};
+use crate::screen::{Look, Screen};
+use crate::{qemu, rootfs, summary};
+use anyhow::{Result, bail};
+use pv_wire::{Item, Kind, RunReport};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Where a guest's script lies.
+const FILE: &str = "etc/scene";
+
+/// One guest.
+pub struct Actor {
+    /// Its name.
+    pub name: String,
+    /// Bytes that it starts with, has at most, and keeps in any case.
+    pub memory: u64,
+    pub max_memory: u64,
+    pub min_memory: u64,
+    /// Its shares.
+    pub shares: u32,
+    /// Words of its kernel's command line.
+    pub words: String,
+    /// What its shell runs.
+    pub script: String,
+}
+
+/// The machine.
+pub struct Scene {
+    pub arch: Arch,
+    pub may: MayInstall,
+    pub limit: Option<Duration>,
+    /// Bytes of the machine's memory.
+    pub memory: u64,
+    /// Words of the hypervisor's command line.
+    pub words: String,
+    /// Whether the consoles are shown.
+    pub shown: bool,
+    pub actors: Vec<Actor>,
+}
+
+/// What came of it.
+pub struct Played {
+    pub report: RunReport,
+    /// What each guest's console said, by identity.
+    pub said: BTreeMap<u16, String>,
+}
+
+impl Scene {
+    /// Boots the machine and watches it to its end.
+    pub fn play(&self) -> Result<Played> {
+        let mut requests = Vec::new();
+        for actor in &self.actors {
+            let script = (FILE.to_owned(), actor.script.as_bytes().to_vec());
+            let module = Module::Bytes(rootfs::with_files(self.arch, self.may, vec![script])?);
+            requests.push(Request {
+                name: Some(actor.name.clone()),
+                memory: Some(actor.memory),
+                max_memory: Some(actor.max_memory),
+                min_memory: Some(actor.min_memory),
+                shares: Some(actor.shares),
+                command_line: Some(format!("quiet {} init=/bin/sh /{FILE}", actor.words)),
+                watchdog_ms: Some(60_000),
+                module: Some(module),
+                ..Request::of(Source::BuiltIn)
+            });
+        }
+        let plan = Planned::from_requests(requests, Some(self.memory))?;
+        let ready =
+            Prepare { arch: self.arch, debug: false, may: self.may, plan: &plan }.prepare()?;
+        let words = format!("focus=0 {}", self.words);
+        let boot = qemu::Boot { command_line: &words, ..ready.boot(&plan) };
+        let mut command = qemu::command(&ready.qemu, self.arch, &boot);
+        let names: Vec<String> = plan.domains.iter().map(|domain| domain.name.clone()).collect();
+        let look = Look { level: Level::Info, plain: false, on_error_output: false };
+        let logs = Logs::new(&ready.hypervisor, &ready.prepared.files);
+        let mut screen = Screen::new(look, &names, logs);
+        let mut said: BTreeMap<u16, String> = BTreeMap::new();
+        let mut items = Vec::new();
+        let show = |item: &Item| {
+            if let Item::Message(message) = item
+                && message.kind == Kind::Text
+            {
+                let text = said.entry(message.source.0).or_default();
+                text.push_str(&String::from_utf8_lossy(&message.bytes));
+            }
+            if self.shown {
+                screen.show(item);
+            } else {
+                items.push(item.clone());
+            }
+        };
+        let (report, ending) = watch(&mut command, self.limit, show, |_| false)?;
+        if let Err(why) = summary::verdict(&report, self.actors.len(), ending) {
+            items.iter().for_each(|item| screen.show(item));
+            screen.finish();
+            bail!("{why}");
+        }
+        screen.finish();
+        Ok(Played { report, said })
+    }
+}
