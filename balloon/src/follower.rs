@@ -20,6 +20,9 @@ use hypercall_abi::balloon_statistics::{BalloonStatistics, STATISTICS_VERSION};
 /// Nanoseconds between two reports.
 pub const PERIOD: u64 = 1_000_000_000;
 
+/// Nanoseconds for which nothing is offered after pages came back that were needed.
+const SETTLE: u64 = PERIOD / 2;
+
 /// For how long the target is not followed downwards after memory was short, at first and at most:
 /// 10 minutes, doubling to 60.
 const HOLD: [u64; 2] = [600 * PERIOD, 3600 * PERIOD];
@@ -72,6 +75,8 @@ pub struct Follower {
     held_until: u64,
     hold: u64,
     shortages: u64,
+    /// When pages came back last because they were needed.
+    back_at: u64,
     generation: u64,
     told_at: u64,
     told: KernelCounts,
@@ -135,10 +140,10 @@ impl Follower {
     }
 
     /// Offers a bounded number of free pages, those above `keep`.
-    pub fn offer<P: BalloonPort>(&mut self, port: &mut P, free: u64, keep: u64) -> Step {
+    pub fn offer<P: BalloonPort>(&mut self, port: &mut P, now: u64, free: u64, keep: u64) -> Step {
         let spare = free.saturating_sub(keep);
-        // Less is not worth the changes of the map.
-        if spare < STEP_PAGES as u64 {
+        // Less is not worth the changes of the map, and what has just come back is wanted.
+        if spare < STEP_PAGES as u64 || now < self.back_at.saturating_add(SETTLE) {
             return Step::Idle;
         }
         let moved = self.balloon.report(port, STEP_PAGES).moved;
@@ -147,13 +152,14 @@ impl Follower {
     }
 
     /// Few pages are free: takes a bounded number of those back that were offered. How many came.
-    pub fn refill<P: BalloonPort>(&mut self, port: &mut P) -> u64 {
+    pub fn refill<P: BalloonPort>(&mut self, port: &mut P, now: u64) -> u64 {
         let wanted = self.reported.min(STEP_PAGES as u64);
         if wanted == 0 {
             return 0;
         }
         let moved = self.balloon.deflate(port, wanted as usize).moved;
         self.reported -= moved;
+        self.back_at = now;
         moved
     }
 
@@ -176,6 +182,7 @@ impl Follower {
             self.shortages += 1;
             self.hold = (self.hold * 2).clamp(HOLD[0], HOLD[1]);
             self.held_until = now.saturating_add(self.hold);
+            self.back_at = now;
         }
         came
     }

@@ -197,16 +197,21 @@ impl Controller {
         }
         for ((id, member), order) in ids.iter().zip(&members).zip(&orders) {
             let has = member.allocated.0;
+            // What it has reported as free is its own to take back.
+            let reported = state.domain_of(*id).map_or(0, |domain| domain.balloon.reported_frames);
+            let entitled = has + reported;
             let known = self.known.iter_mut().find(|known| known.claim.domain == *id);
             let Some(known) = known else { continue };
             let target = match *order {
-                Order::Keep if member.protected => Some(has),
+                Order::Keep if member.protected => Some(entitled),
                 Order::Keep => None,
-                Order::Grow(pages) => Some(has + pages.0),
+                Order::Grow(pages) => Some(entitled + pages.0),
                 // There is no way here to take memory without the guest's help.
-                Order::Shrink(pages) | Order::Force { pages, .. } => Some(has - pages.0),
+                Order::Shrink(pages) | Order::Force { pages, .. } => {
+                    Some(entitled.saturating_sub(pages.0))
+                }
             };
-            known.asked = (target.map_or(0, |target| has.saturating_sub(target)), has);
+            known.asked = (target.map_or(0, |target| entitled.saturating_sub(target)), has);
             if let Some(target) = target {
                 // It ran a moment ago.
                 let _ = state.set_target(machine, *id, target);
@@ -274,7 +279,7 @@ impl Known {
         self.stall.observe(Pages(asked), Pages(had.saturating_sub(domain.frames)));
         // A kernel that says nothing wants what it has.
         let wanted = told.map_or(domain.frames, |told| {
-            let room = told.needed / 4 + 1024;
+            let room = told.needed / 4 + 2048;
             told.needed.saturating_add(room).min(domain.max_frames)
         });
         Some(Member {

@@ -143,7 +143,7 @@ impl Paravirtual {
             let keep = counts.kept + OFFER_KEEP;
             let mut step = follower.follow(lent, now, free.saturating_sub(keep));
             if step == Step::Idle && offers {
-                step = follower.offer(lent, lent.frames.count(Kind::Free), keep);
+                step = follower.offer(lent, now, lent.frames.count(Kind::Free), keep);
             }
             match step {
                 Step::Idle => BalloonStep::Idle,
@@ -157,7 +157,8 @@ impl Paravirtual {
         if self.moving.follower.reported() == 0 {
             return 0;
         }
-        self.with_follower(frames, |follower, lent, _| follower.refill(lent))
+        let now = self.clock.now();
+        self.with_follower(frames, |follower, lent, _| follower.refill(lent, now))
     }
 
     pub(super) fn balloon_all_back(&mut self, frames: &mut Frames) -> u64 {

@@ -22,9 +22,13 @@ const MEMORY: u64 = 48 * MIB;
 const MAXIMUM: u64 = 144 * MIB;
 const MINIMUM: u64 = 24 * MIB;
 
-/// MiB of a burst, and seconds from one guest's burst to the next one's.
-const BURST: u64 = 72;
-const APART: u64 = 20;
+/// A burst: processes, one a second, of so many MiB each, that hold them for so many seconds.
+const PARTS: u64 = 12;
+const PART: u64 = 6;
+const HELD: u64 = 14;
+
+/// Seconds from one guest's burst to the next one's.
+const APART: u64 = 18;
 
 /// Columns of the terminal's picture.
 const COLUMNS: usize = 72;
@@ -33,17 +37,15 @@ const COLUMNS: usize = 72;
 fn script(guest: u64) -> String {
     let (before, after) = (2 + guest * APART, 4 + (GUESTS - 1 - guest) * APART);
     format!(
-        "mkdir -p /tmp\n\
-         sleep {before}\n\
+        "sleep {before}\n\
          i=0\n\
-         while [ $i -lt {BURST} ]; do\n\
-           dd if=/dev/zero of=/tmp/burst$i bs=1M count=1 2>/dev/null || echo 'no room'\n\
+         while [ $i -lt {PARTS} ]; do\n\
+           dd if=/dev/zero bs={PART}M count=1 2>/dev/null | sleep {HELD} &\n\
            i=$((i+1))\n\
-           sleep 0.1\n\
+           sleep 1\n\
          done\n\
-         echo \"burst: $(ls /tmp | wc -l) MiB held\"\n\
-         for round in 1 2 3 4; do cat /tmp/burst* >/dev/null; sleep 1; done\n\
-         rm /tmp/burst*\n\
+         grep -E 'MemTotal|MemFree|AnonPages' /proc/meminfo\n\
+         wait\n\
          echo 'given back'\n\
          sleep {after}\n"
     )
@@ -94,7 +96,7 @@ pub fn run(arch: Arch, may: MayInstall, policy: &str, limit: Option<Duration>) -
     write(&folder.join("owned.svg"), &svg(&stacked(&report.memory, &names))?)?;
     for (id, said) in &said {
         ensure!(
-            said.contains(&format!("burst: {BURST} MiB held")) && !said.contains("out of memory"),
+            said.contains("given back") && !said.contains("out of memory"),
             "guest {id} did not get the memory that it needed"
         );
     }
