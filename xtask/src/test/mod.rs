@@ -11,6 +11,7 @@ mod new_guest;
 mod programs;
 mod refused;
 mod sizes;
+mod swapped;
 mod typed;
 
 use crate::arch::Arch;
@@ -90,6 +91,7 @@ fn emulated(arch: Arch, may: MayInstall) -> Count {
     count += typed::all(arch, may);
     count += new_guest::all(arch, may);
     count += sizes::all(arch, may);
+    count += swapped::all(arch, may);
     count += siege(arch, may);
     count
 }
