@@ -167,7 +167,7 @@ impl Run {
         let in_windows = self.windows == When::Always || self.is_watched() && has_programs;
         for domain in plan.domains.iter_mut().filter(|_| in_windows) {
             if domain.module.is_some() {
-                domain.command_line = format!("{} {}", domain.command_line, windows::size_words());
+                domain.command_line = format!("{} {}", domain.command_line, windows::guest_words());
             }
         }
         plan.options.log = self.log.option();
@@ -273,7 +273,7 @@ impl Run {
         let is_watched = self.is_watched();
         if is_watched && !self.no_programs && self.native.module.is_none() {
             self.native.module = Some(rootfs::archive(self.arch, may)?);
-            self.native.cmdline = format!("{} {}", self.native.cmdline, windows::size_words());
+            self.native.cmdline = format!("{} {}", self.native.cmdline, windows::guest_words());
         }
         let native = native::Native {
             arch: self.arch,

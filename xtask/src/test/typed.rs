@@ -72,6 +72,31 @@ const EARLY_STEPS: &[Step] = &[
     (PROMPT, b"exit 7\n"),
 ];
 
+/// Programs that take the whole screen: an editor and a picture of the system. Their output has
+/// sequences of the terminal in it, and what they write is looked at by another program.
+const SCREENS: &[Step] = &[
+    (PROMPT, b"stty rows 24 columns 80; echo $((5 * 5)) rows set\n"),
+    ("\n25 rows set\r\n", b""),
+    (PROMPT, b"vi poem\n"),
+    // The last line says where it is once it is ready.
+    ("poem", b""),
+    ("1/1", b"ione\rtwo\rthree\x1b"),
+    ("- poem [Modified] 3/3", b"kdd:%s/e/E/g\r"),
+    ("3 substitutions on 2 lines", b":wq\r"),
+    (PROMPT, b"tr '\\n' '|' < poem; echo\n"),
+    ("\nonE|thrEE|\r\n", b""),
+    (PROMPT, b"top -d 1\n"),
+    ("Load average:", b""),
+    ("COMMAND", b""),
+    ("top -d 1", b"q"),
+    (PROMPT, b"seq 300 | less\n"),
+    ("standard input", b"G"),
+    ("K300", b"q"),
+    (PROMPT, b"echo \"left with $?\"\n"),
+    ("\nleft with 0\r\n", b""),
+    (PROMPT, b"exit\n"),
+];
+
 /// The tests of an architecture.
 pub fn all(arch: Arch, may: MayInstall) -> Count {
     let mut count = Count::default();
@@ -80,6 +105,9 @@ pub fn all(arch: Arch, may: MayInstall) -> Count {
         let what = format!("the console, {kernel}, {arch}");
         count += one(&format!("jobs and keys at {what}"), |progress| {
             talk(&machine, Typist::Receiver, JOBS, progress)
+        });
+        count += one(&format!("vi, top and less at {what}"), |progress| {
+            talk(&machine, Typist::Receiver, SCREENS, progress)
         });
         count += one(&format!("a key that is pressed early at {what}"), |progress| {
             talk(&machine, Typist::Early(EARLY), EARLY_STEPS, progress)

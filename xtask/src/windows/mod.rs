@@ -10,7 +10,7 @@ mod raw;
 mod session;
 
 use raw::Raw;
-pub use session::{session, size_words};
+pub use session::{guest_words, session};
 
 use crate::screen::{Look, Screen};
 use keys::{Action, Keys};

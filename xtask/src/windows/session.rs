@@ -8,12 +8,14 @@ use anyhow::Result;
 use pv_wire::RunReport;
 use std::io::Write;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Words for the command lines of guests that say how large their windows are: the shell of our
-/// file system tells its terminal.
-pub fn size_words() -> String {
+/// Words for the command lines of guests that somebody sees in windows: how large these are, which
+/// the shell of our file system tells its terminal; and what time it is, as for once it passes.
+pub fn guest_words() -> String {
     let (rows, columns) = Raw::size();
-    format!("ROWS={} COLUMNS={columns}", super::rows_of_a_window(rows))
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("time={} ROWS={} COLUMNS={columns}", now.as_secs(), super::rows_of_a_window(rows))
 }
 
 /// Boots a machine whose guests are seen in windows, until it ends or is left; its report, as far
