@@ -120,7 +120,7 @@ impl Settings {
                 areas: limit(bytes, Shares::AREAS, Costs::AREA, 1 << 20) as usize,
                 tables: limit(bytes, Shares::TABLES, Costs::TABLE, pages / 4),
                 around: 16,
-                ahead: 4,
+                ahead: 8,
             },
             files: fs::Limits {
                 file_pages: limit(bytes, Shares::FILE_PAGES, Costs::FILE_PAGE, pages / 2),
