@@ -23,6 +23,9 @@ pub const PERIOD: u64 = 1_000_000_000;
 /// Nanoseconds for which nothing is offered after pages came back that were needed.
 const SETTLE: u64 = PERIOD / 2;
 
+/// Nanoseconds for which the target is not followed downwards at all after memory was short.
+const CALM: u64 = 5 * PERIOD;
+
 /// For how long the target is not followed downwards after memory was short, at first and at most:
 /// 10 minutes, doubling to 60.
 const HOLD: [u64; 2] = [600 * PERIOD, 3600 * PERIOD];
@@ -117,6 +120,9 @@ impl Follower {
             let counted = above.min(self.reported);
             self.reported -= counted;
             let held = now < self.held_until;
+            if held && now < self.back_at.saturating_add(CALM) {
+                return Step::Idle;
+            }
             let wanted = if held { (above - counted).min(spare) } else { above - counted };
             if wanted == 0 {
                 return Step::Idle;

@@ -2,10 +2,15 @@
 //! draw a picture. One file each; [`ALL`] lists them.
 
 mod admission;
+mod balloon_size;
+mod booted;
 mod estimators;
 mod fleet;
 mod forced;
+mod freed_returns;
 mod idle_tax;
+mod isolation;
+mod oom_burst;
 mod outcome;
 pub mod picture;
 mod solver;
@@ -45,7 +50,7 @@ struct Entry {
 }
 
 /// Every experiment, in the order of the book.
-const ALL: [Entry; 7] = [
+const ALL: [Entry; 11] = [
     Entry {
         name: "idle-tax",
         about: "two guests of 256 MB, one idle: ESX's experiment",
@@ -80,6 +85,26 @@ const ALL: [Entry; 7] = [
         name: "forced",
         about: "half of a guest's memory, taken by its balloon and by force: pages transferred",
         run: forced::run,
+    },
+    Entry {
+        name: "balloon-size",
+        about: "boots guests: ballooned to a size against built for it",
+        run: balloon_size::run,
+    },
+    Entry {
+        name: "oom-burst",
+        about: "boots a guest: three quarters ballooned, and nearly all needed at once",
+        run: oom_burst::run,
+    },
+    Entry {
+        name: "freed-returns",
+        about: "boots a guest: how soon the machine has back what it frees",
+        run: freed_returns::run,
+    },
+    Entry {
+        name: "isolation",
+        about: "boots guests: what a fork bomb and a memory toucher cost their neighbour",
+        run: isolation::run,
     },
 ];
 
