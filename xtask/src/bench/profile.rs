@@ -41,7 +41,7 @@ impl Functions {
         for symbol in symbols.iter() {
             let name = texts.get(symbol.st_name as usize).unwrap_or_default();
             // Assembly has symbols without a type.
-            if symbol.st_shndx != 0 && symbol.st_symtype() <= STT_FUNC && !name.is_empty() {
+            if symbol.st_shndx != 0 && symbol.st_symtype() <= STT_FUNC && is_function(name) {
                 let name = format!("{:#}", rustc_demangle::demangle(name));
                 self.0.entry(symbol.st_value).or_insert((image, name));
             }
@@ -64,6 +64,12 @@ impl Functions {
         }
         sums
     }
+}
+
+/// Whether a symbol can be a function's name: not the labels that assemblers leave within one,
+/// `.L` and on riscv64 `$x` for a stretch of instructions.
+fn is_function(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with(['.', '$'])
 }
 
 /// Measures and prints.
@@ -183,6 +189,14 @@ fn figures(sums: &BTreeMap<(&'static str, &str), i64>, repetitions: i64) -> Stri
 mod tests {
     use super::*;
     use std::collections::HashMap;
+
+    #[test]
+    fn labels_within_functions_are_none() {
+        for name in ["", ".L0", ".Lpcrel_hi12", "$x", "$d"] {
+            assert!(!is_function(name), "{name}");
+        }
+        assert!(is_function("trap_entry") && is_function("_RNvNtC4core3fmt"));
+    }
 
     #[test]
     fn instructions_belong_to_the_function_before_them() {
