@@ -55,6 +55,12 @@
 #define PV_TARGET_KERNEL 1ull
 #define PV_TARGET_USER 2ull
 #define PV_TARGET_FLUSH 4ull
+#define PV_TARGET_ENTRY_BY_PAGE 3ull
+#define PV_TARGET_BY_PAGE 8ull
+#define PV_P2M_REGISTER_MAX 64ull
+#define PV_SHARE_ADVISE_MAX 0x8000ull
+#define PV_SHARE_ADVISE_CONTENT_MAX 64ull
+#define PV_SHARE_BREAK_MAX 512ull
 
 /* Start information. */
 #define PV_NAME_BYTES 32ull
@@ -235,6 +241,10 @@ enum PvError {
   // program counter lies outside the guest's range, or (x86-64) the base of `fs` or `gs` is
   // not canonical.
   PV_ERROR_BAD_TRAP_FRAME = 27,
+  // The frame is one that several pages share, to be read only. It is no page's own: read the
+  // P2M again, name the page instead of the frame, or have it made a frame of the caller's own
+  // by `share_break`.
+  PV_ERROR_MOVED = 28,
 };
 typedef uint64_t PvError;
 
@@ -661,8 +671,9 @@ typedef struct PvBatchEntry {
 // | bits | meaning |
 // |---|---|
 // | 63:3 | `Target::Entry`: machine address of the entry. Else: virtual address of the page |
+// | 3 | with a virtual address: the value names a page, see `TargetBits::by_page` |
 // | 2 | flush the page's translation afterwards; only with a virtual address |
-// | 1:0 | 0 entry, 1 virtual address below the kernel root, 2 below the user root |
+// | 1:0 | 0 entry, 1 virtual address below the kernel root, 2 below the user root, 3 entry whose value names a page |
 typedef uint64_t PvTargetBits;
 
 // One update: 16 bytes.

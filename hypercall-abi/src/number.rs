@@ -63,11 +63,17 @@ pub enum Number {
     Batch = 27,
     /// [`balloon_report`](crate::calls::balloon_report)
     BalloonReport = 28,
+    /// [`p2m_register`](crate::calls::p2m_register)
+    P2mRegister = 29,
+    /// [`share_advise`](crate::calls::share_advise)
+    ShareAdvise = 30,
+    /// [`share_break`](crate::calls::share_break)
+    ShareBreak = 31,
 }
 
 impl Number {
     /// Calls that there are.
-    pub const COUNT: usize = 29;
+    pub const COUNT: usize = 32;
 
     /// Every call, in the order of their numbers, which begin at 0 without a gap.
     pub const ALL: [Number; Number::COUNT] = [
@@ -100,6 +106,9 @@ impl Number {
         Number::DomainQuery,
         Number::Batch,
         Number::BalloonReport,
+        Number::P2mRegister,
+        Number::ShareAdvise,
+        Number::ShareBreak,
     ];
 
     /// The call of that number.
@@ -135,6 +144,9 @@ impl Number {
             26 => Some(Number::DomainQuery),
             27 => Some(Number::Batch),
             28 => Some(Number::BalloonReport),
+            29 => Some(Number::P2mRegister),
+            30 => Some(Number::ShareAdvise),
+            31 => Some(Number::ShareBreak),
             _ => None,
         }
     }
@@ -171,6 +183,9 @@ impl Number {
             Number::DomainQuery => "domain_query",
             Number::Batch => "batch",
             Number::BalloonReport => "balloon_report",
+            Number::P2mRegister => "p2m_register",
+            Number::ShareAdvise => "share_advise",
+            Number::ShareBreak => "share_break",
         }
     }
 }

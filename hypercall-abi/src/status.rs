@@ -100,11 +100,15 @@ pub enum Error {
     /// program counter lies outside the guest's range, or (x86-64) the base of `fs` or `gs` is
     /// not canonical.
     BadTrapFrame = 27,
+    /// The frame is one that several pages share, to be read only. It is no page's own: read the
+    /// P2M again, name the page instead of the frame, or have it made a frame of the caller's own
+    /// by `share_break`.
+    Moved = 28,
 }
 
 impl Error {
     /// Every error, in the order of their numbers, which begin at 1 without a gap.
-    pub const ALL: [Error; 27] = [
+    pub const ALL: [Error; 28] = [
         Error::UnknownCall,
         Error::BadArgument,
         Error::BadFrame,
@@ -132,6 +136,7 @@ impl Error {
         Error::NotInBatch,
         Error::NotRegistered,
         Error::BadTrapFrame,
+        Error::Moved,
     ];
 
     /// The error of that number.
@@ -173,6 +178,7 @@ impl Error {
             Error::NotInBatch => "NotInBatch",
             Error::NotRegistered => "NotRegistered",
             Error::BadTrapFrame => "BadTrapFrame",
+            Error::Moved => "Moved",
         }
     }
 }

@@ -7,13 +7,14 @@ use hypercall_abi::calls::{
     grant_share::Access,
     pt_switch::RootChange,
     pte_update::{Target, TargetBits, Update},
+    share_advise::Advice,
     shutdown::ShutdownReason,
     tlb_flush::FlushScope,
     *,
 };
 use hypercall_abi::{
-    DomainId, Error, GrantHandle, GrantRef, Hypercall, Mfn, Number, Port, VirtAddr, addr::Level,
-    extent::Order,
+    DomainId, Error, GrantHandle, GrantRef, Hypercall, Mfn, Number, Pfn, Port, VirtAddr,
+    addr::Level, extent::Order,
 };
 use proptest::prelude::*;
 
@@ -73,6 +74,10 @@ fn each_call_has_its_registers() {
     registers(BalloonReport::Statistics, 28, [0; 6]);
     let free = BalloonReport::Free { count: 512, order: Order::Extent };
     registers(free, 28, [1, 512, 9, 0, 0, 0]);
+    registers(P2mRegister { count: 64 }, 29, [64, 0, 0, 0, 0, 0]);
+    let advise = ShareAdvise { first: Pfn(5), count: 64, advice: Advice::Share, content: 9 };
+    registers(advise, 30, [5, 64, 1, 9, 0, 0]);
+    registers(ShareBreak { first: Pfn(5), count: 512 }, 31, [5, 512, 0, 0, 0, 0]);
 }
 
 #[test]
@@ -178,6 +183,9 @@ fn encode(call: &Hypercall) -> (u64, Args) {
         Hypercall::ConsoleRead(call) => one(call),
         Hypercall::DomainQuery(call) => one(call),
         Hypercall::Batch(call) => one(call),
+        Hypercall::P2mRegister(call) => one(call),
+        Hypercall::ShareAdvise(call) => one(call),
+        Hypercall::ShareBreak(call) => one(call),
     }
 }
 

@@ -52,7 +52,7 @@ fn calls_keep_their_numbers() {
                  balloon_inflate balloon_deflate grant_share grant_revoke grant_map grant_unmap \
                  event_alloc event_bind event_send event_mask event_close trap_register \
                  trap_return sched_yield sched_block timer_set shutdown console_write \
-                 console_read domain_query batch balloon_report";
+                 console_read domain_query batch balloon_report p2m_register share_advise share_break";
     let table: Vec<&str> = Number::ALL.iter().map(|call| call.name()).collect();
     assert_eq!(table, names.split_whitespace().collect::<Vec<_>>());
 }
@@ -63,7 +63,7 @@ fn errors_keep_their_numbers() {
     let names = "UnknownCall BadArgument BadFrame NotOwner TypeConflict BadEntry BadLevel \
                  NotTable HypervisorRange NotMapped Busy AlreadyPinned NotPinned CountOverflow \
                  NoMemory QuotaExceeded NoDomain NoGrant ReadOnlyGrant AlreadyMapped NoHandle \
-                 NoPort PortState NotPermitted NotInBatch NotRegistered BadTrapFrame";
+                 NoPort PortState NotPermitted NotInBatch NotRegistered BadTrapFrame Moved";
     let table: Vec<&str> = Error::ALL.iter().map(|error| error.name()).collect();
     assert_eq!(table, names.split_whitespace().collect::<Vec<_>>());
     for (index, error) in Error::ALL.into_iter().enumerate() {

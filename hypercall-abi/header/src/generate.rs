@@ -207,7 +207,7 @@ pub fn assertions() -> String {
     text.push_str("_Static_assert(sizeof pv_guest_note == 48, \"note\");\n\n");
     text.push_str("uint64_t use_everything(uint64_t a, uint64_t b, uint64_t c);\n");
     text.push_str("uint64_t use_everything(uint64_t a, uint64_t b, uint64_t c) {\n");
-    text.push_str("  const uint64_t args[3] = {a, b, c};\n  uint64_t sum = 0;\n");
+    text.push_str("  const uint64_t args[4] = {a, b, c, a + b};\n  uint64_t sum = 0;\n");
     for (number, arguments) in values::CALLS {
         let passed: Vec<String> =
             (0..arguments.len()).map(|index| format!("args[{index}]")).collect();

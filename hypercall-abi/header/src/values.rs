@@ -7,7 +7,8 @@ use hypercall_abi::{
     balloon_statistics,
     calls::{
         balloon_deflate, balloon_inflate, balloon_report, batch, console_write,
-        grant_map::MappedGrant, pt_switch::RootChange, pte_update,
+        grant_map::MappedGrant, p2m_register, pt_switch::RootChange, pte_update, share_advise,
+        share_break,
     },
     extent::{EXTENT_FRAMES, Order},
     note, pte, start_info,
@@ -49,6 +50,9 @@ pub const CALLS: &[(Number, &[&str])] = &[
     (Number::DomainQuery, &["domain"]),
     (Number::Batch, &["count"]),
     (Number::BalloonReport, &["what", "count", "order"]),
+    (Number::P2mRegister, &["count"]),
+    (Number::ShareAdvise, &["first", "count", "advice", "content"]),
+    (Number::ShareBreak, &["first", "count"]),
 ];
 
 /// Every constant.
@@ -109,6 +113,12 @@ pub fn groups() -> Vec<Group> {
                 ("TARGET_KERNEL", 1),
                 ("TARGET_USER", 2),
                 ("TARGET_FLUSH", 4),
+                ("TARGET_ENTRY_BY_PAGE", 3),
+                ("TARGET_BY_PAGE", 8),
+                ("P2M_REGISTER_MAX", p2m_register::MAX_FRAMES),
+                ("SHARE_ADVISE_MAX", share_advise::MAX_PAGES),
+                ("SHARE_ADVISE_CONTENT_MAX", share_advise::MAX_IDENTIFIED),
+                ("SHARE_BREAK_MAX", share_break::MAX_PAGES),
             ],
         ),
         (

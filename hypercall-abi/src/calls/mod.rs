@@ -22,6 +22,7 @@ pub mod grant_map;
 pub mod grant_revoke;
 pub mod grant_share;
 pub mod grant_unmap;
+pub mod p2m_register;
 pub mod pt_create;
 pub mod pt_pin;
 pub mod pt_switch;
@@ -29,6 +30,8 @@ pub mod pt_unpin;
 pub mod pte_update;
 pub mod sched_block;
 pub mod sched_yield;
+pub mod share_advise;
+pub mod share_break;
 pub mod shutdown;
 pub mod timer_set;
 pub mod tlb_flush;
@@ -52,6 +55,7 @@ pub use grant_map::GrantMap;
 pub use grant_revoke::GrantRevoke;
 pub use grant_share::GrantShare;
 pub use grant_unmap::GrantUnmap;
+pub use p2m_register::P2mRegister;
 pub use pt_create::PtCreate;
 pub use pt_pin::PtPin;
 pub use pt_switch::PtSwitch;
@@ -59,6 +63,8 @@ pub use pt_unpin::PtUnpin;
 pub use pte_update::PteUpdate;
 pub use sched_block::SchedBlock;
 pub use sched_yield::SchedYield;
+pub use share_advise::ShareAdvise;
+pub use share_break::ShareBreak;
 pub use shutdown::Shutdown;
 pub use timer_set::TimerSet;
 pub use tlb_flush::TlbFlush;
@@ -117,6 +123,9 @@ pub enum Hypercall {
     DomainQuery(DomainQuery),
     Batch(Batch),
     BalloonReport(BalloonReport),
+    P2mRegister(P2mRegister),
+    ShareAdvise(ShareAdvise),
+    ShareBreak(ShareBreak),
 }
 
 impl Hypercall {
@@ -158,6 +167,9 @@ impl Hypercall {
             Number::DomainQuery => Hypercall::DomainQuery(DomainQuery::decode(args)?),
             Number::Batch => Hypercall::Batch(Batch::decode(args)?),
             Number::BalloonReport => Hypercall::BalloonReport(BalloonReport::decode(args)?),
+            Number::P2mRegister => Hypercall::P2mRegister(P2mRegister::decode(args)?),
+            Number::ShareAdvise => Hypercall::ShareAdvise(ShareAdvise::decode(args)?),
+            Number::ShareBreak => Hypercall::ShareBreak(ShareBreak::decode(args)?),
         })
     }
 }

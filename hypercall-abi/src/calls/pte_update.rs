@@ -56,6 +56,13 @@ impl Update {
     pub const fn new(target: Target, value: u64) -> Update {
         Update { target: target.encode(), value }
     }
+
+    /// The update that maps a page of the caller's, whatever frame backs it: the frame field of
+    /// `value` holds the page's number, a [`Pfn`](crate::Pfn). The page must be one of the
+    /// registered P2M.
+    pub const fn of_page(target: Target, value: u64) -> Update {
+        Update { target: target.encode().naming_page(), value }
+    }
 }
 
 /// A [`Target`] as it travels: an address with three bits below it.
@@ -63,11 +70,15 @@ impl Update {
 /// | bits | meaning |
 /// |---|---|
 /// | 63:3 | [`Target::Entry`]: machine address of the entry. Else: virtual address of the page |
+/// | 3 | with a virtual address: the value names a page, see [`TargetBits::by_page`] |
 /// | 2 | flush the page's translation afterwards; only with a virtual address |
-/// | 1:0 | 0 entry, 1 virtual address below the kernel root, 2 below the user root |
+/// | 1:0 | 0 entry, 1 virtual address below the kernel root, 2 below the user root, 3 entry whose value names a page |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(transparent)]
 pub struct TargetBits(pub u64);
+
+/// Mark of a virtual address in [`TargetBits`]: the value names a page.
+const BY_PAGE: u64 = 8;
 
 /// Which entry an update changes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -124,11 +135,27 @@ impl TargetBits {
         if self.0 & 4 != 0 { Some(VirtAddr(self.0 & !7)) } else { None }
     }
 
-    /// The target that the bits mean.
+    /// The same target, of an update whose value names a page instead of a frame.
+    pub const fn naming_page(self) -> TargetBits {
+        if self.0 & 3 == 0 { TargetBits(self.0 | 3) } else { TargetBits(self.0 | BY_PAGE) }
+    }
+
+    /// The target of an update whose value names a page: its bits without that mark. `None`
+    /// when the value names a frame.
+    #[inline]
+    pub const fn by_page(self) -> Option<TargetBits> {
+        match self.0 & 3 {
+            3 => Some(TargetBits(self.0 & !3)),
+            1 | 2 if self.0 & BY_PAGE != 0 => Some(TargetBits(self.0 & !BY_PAGE)),
+            _ => None,
+        }
+    }
+
+    /// The target that the bits mean, where the value names a frame.
     ///
     /// # Errors
-    /// [`Error::BadArgument`]: kind 3, a flush with an entry, an address that is not the
-    /// first of a page.
+    /// [`Error::BadArgument`]: a flush with an entry, an address that is not the first of a page,
+    /// the mark of [`by_page`](Self::by_page).
     #[inline]
     pub const fn decode(self) -> Result<Target, Error> {
         let flush = self.0 & 4 != 0;

@@ -160,10 +160,11 @@ impl<P: Platform> State<P> {
         let arguments = self.vcpu(slot).arguments;
         while taking.done < taking.count {
             let domain = self.domain(slot);
-            if domain.max_frames.saturating_sub(domain.frames) < taking.order.frames() {
+            if domain.max_frames.saturating_sub(domain.backed_pages()) < taking.order.frames() {
                 return refused(taking, Error::QuotaExceeded);
             }
             let first = match taking.order {
+                _ if !self.has_spare_frames(taking.order.frames()) => None,
                 Order::Frame => {
                     if !budget.spend(TAKE) {
                         return self.leave_work(slot, Work::Take(taking));

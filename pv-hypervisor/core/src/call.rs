@@ -61,6 +61,8 @@ pub(crate) enum Work {
     Give(Giving),
     /// `balloon_deflate`.
     Take(Taking),
+    /// `share_break`: the first page, pages gone through so far, and wanted.
+    Unshare { first: u64, done: u64, count: u64 },
     /// Nothing: the batch goes on with its next entry.
     NextOfBatch,
 }
@@ -225,6 +227,9 @@ impl<P: Platform> State<P> {
             },
             Work::Give(giving) => self.give(machine, slot, giving, budget),
             Work::Take(taking) => self.take(machine, slot, taking, budget),
+            Work::Unshare { first, done, count } => {
+                calls::share_break::go_on(self, machine, slot, first, done, count, budget)
+            }
             Work::Pin { .. } | Work::Demote { .. } | Work::NextOfBatch => {
                 self.walk_work(machine, slot, work, budget)
             }
@@ -269,6 +274,7 @@ impl<P: Platform> State<P> {
             Work::Update(work) => self.cancel_updates(work),
             Work::Give(giving) => giving.count = giving.done,
             Work::Take(taking) => (taking.count, taking.claim) = (taking.done, None),
+            Work::Unshare { done, count, .. } => *count = *done,
             Work::Demote { .. } | Work::NextOfBatch => {}
         }
     }

@@ -3,6 +3,7 @@
 use crate::balloon::BalloonState;
 use crate::event::PortTable;
 use crate::grant::{GrantTable, HandleTable};
+use crate::share::Movable;
 use crate::teardown::Teardown;
 use alloc::collections::VecDeque;
 use hypercall_abi::calls::shutdown::ShutdownReason;
@@ -210,6 +211,8 @@ pub struct Domain {
     pub console_input: VecDeque<u8>,
     /// Ticks for which it may run without a call; 0 for no limit.
     pub watchdog_ticks: u64,
+    /// Which of its pages may share frames with others, and where its P2M lies.
+    pub movable: Movable,
     /// What it has done.
     pub counters: Counters,
 }
@@ -218,6 +221,12 @@ impl Domain {
     /// Whether it runs: no new reference is made to or from a domain that does not.
     pub fn is_running(&self) -> bool {
         matches!(self.life, Life::Running)
+    }
+
+    /// Pages that it has: each is a frame that it owns, or shares one.
+    #[inline(always)]
+    pub fn backed_pages(&self) -> u64 {
+        self.frames + self.movable.shared_pages()
     }
 
     pub(crate) fn gained_frame(&mut self) {

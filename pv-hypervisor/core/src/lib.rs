@@ -16,7 +16,7 @@
 //!
 //! [`frame`]: the state of each machine frame. [`format`]: page-table entries as data. `pt`:
 //! validation of page tables. [`grant`], [`event`], [`vcpu`], [`sched`], [`domain`]: what
-//! they say. `calls`: one file a hypercall. `loader`: building a domain. `teardown`: taking
+//! they say. [`share`]: pages that several domains have in one frame. `calls`: one file a hypercall. `loader`: building a domain. `teardown`: taking
 //! it apart. [`census`]: page tables counted, for the operator.
 
 #![no_std]
@@ -49,6 +49,7 @@ mod platform;
 mod pt;
 mod quick;
 pub mod sched;
+pub mod share;
 mod state;
 pub mod sweep;
 mod teardown;

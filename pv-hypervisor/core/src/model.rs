@@ -287,6 +287,11 @@ impl<P: Platform> State<P> {
         }
     }
 
+    /// Scrubs one dirty frame, if there is one.
+    pub fn scrub<M: Machine>(&mut self, machine: &mut M) -> bool {
+        self.frames.scrub_one(machine, &mut self.tlb)
+    }
+
     /// Gives the processor to a vCPU, whose turn the scheduler then believes it is.
     ///
     /// # Panics

@@ -82,6 +82,9 @@ impl<P: Platform> State<P> {
     /// Chooses what the processor does next, after a bounded piece of background work.
     pub fn schedule<M: Machine>(&mut self, machine: &mut M) -> Next {
         let busy = self.teardown_step(machine);
+        if self.sharing.waiting {
+            self.wake_for_frames();
+        }
         let now = machine.now();
         self.expire_timers(machine, now);
         self.leave_current(machine, now);

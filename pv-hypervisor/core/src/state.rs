@@ -7,6 +7,7 @@ use crate::planted::Planted;
 use crate::platform::Platform;
 use crate::quick::{Borrowed, Quick, quick_call};
 use crate::sched::Scheduler;
+use crate::share::Sharing;
 use crate::tlb::Tlb;
 use crate::vcpu::Vcpu;
 use crate::{Entry, Outcome};
@@ -70,6 +71,8 @@ pub struct State<P: Platform> {
     pub(crate) gone: Vec<DomainSummary>,
     pub(crate) ending: usize,
     pub(crate) budget: u32,
+    /// Pages that share a frame.
+    pub sharing: Sharing,
     pub(crate) planted: Planted,
     pub(crate) platform: PhantomData<P>,
 }
@@ -96,6 +99,7 @@ impl<P: Platform> State<P> {
             gone: Vec::new(),
             ending: 0,
             budget: crate::budget::UNITS,
+            sharing: Sharing::OFF,
             planted: Planted::default(),
             platform: PhantomData,
         })
@@ -121,7 +125,17 @@ impl<P: Platform> State<P> {
                 Quick::NotMade => return self.after_unmade_call(machine, slot, registers),
                 _ => Outcome::Return,
             },
-            Entry::Trap(trap) => self.deliver_trap(machine, slot, registers, trap),
+            Entry::Trap(trap) => {
+                let own = if self.sharing.records.is_empty() {
+                    None
+                } else {
+                    self.fault_on_shared(machine, slot, trap)
+                };
+                match own {
+                    Some(outcome) => outcome,
+                    None => self.deliver_trap(machine, slot, registers, trap),
+                }
+            }
             Entry::Interrupt => Outcome::Reschedule,
         };
         self.before_return(machine, slot, registers, outcome)

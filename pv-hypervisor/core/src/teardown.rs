@@ -2,7 +2,7 @@
 //!
 //! The order: its vCPU stops and leaves the roots; the call it was in is turned round; pins
 //! and roots go, and with them every page table and every reference of an entry; then ports,
-//! handles, grants; then what others have reserved for it; then the frames. A frame that
+//! handles, grants, pages that share a frame; then what others have reserved for it; then the frames. A frame that
 //! another domain still has mapped through a handle stays until that handle is closed, and the
 //! domain's identity with it.
 
@@ -39,8 +39,13 @@ pub enum Teardown {
         /// A tree that is being taken apart.
         walk: TreeWalk,
     },
-    /// Ports, handles and grants go.
+    /// Ports, handles, grants and the registration of the P2M go.
     Links,
+    /// Pages that share a frame go; the cursor runs over their records.
+    Shares {
+        /// The next record to look at, as an index.
+        cursor: usize,
+    },
     /// What other domains have reserved for it becomes nobody's.
     Names {
         /// The next domain to look at, as an index.
@@ -140,9 +145,13 @@ impl<P: Platform> State<P> {
                     Teardown::Links
                 } else {
                     self.end_registrations(slot);
-                    Teardown::Names { cursor: 0 }
+                    Teardown::Shares { cursor: 0 }
                 }
             }
+            Teardown::Shares { cursor } => match self.end_shares(slot, cursor) {
+                Some(cursor) => Teardown::Shares { cursor },
+                None => Teardown::Names { cursor: 0 },
+            },
             Teardown::Names { cursor } => self.end_names(slot, cursor),
             Teardown::Frames { cursor } => self.end_frames(slot, cursor),
             Teardown::Lingering => Teardown::Lingering,
@@ -172,7 +181,9 @@ impl<P: Platform> State<P> {
                     }
                 }
                 Work::Update(update) => self.update_entries(machine, slot, update, &mut budget),
-                Work::Give(_) | Work::Take(_) | Work::NextOfBatch => Progress::Done(Ok(())),
+                Work::Give(_) | Work::Take(_) | Work::Unshare { .. } | Work::NextOfBatch => {
+                    Progress::Done(Ok(()))
+                }
             };
             if done == Progress::More {
                 self.vcpu_mut(slot).work = Some(work);
@@ -210,7 +221,7 @@ impl<P: Platform> State<P> {
         }
     }
 
-    /// Ends one port, handle or grant. False when there is none.
+    /// Ends one port, handle, grant or registration of a frame of the P2M. False when there is none.
     fn end_one_link<M: Machine>(&mut self, machine: &mut M, slot: Slot) -> bool {
         let domain = self.domain(slot);
         if let Some(port) = domain.ports.first_dynamic() {
@@ -221,6 +232,8 @@ impl<P: Platform> State<P> {
             if let Some(grant) = self.domain_mut(slot).grants.remove(grant) {
                 self.release_hold(grant.frame, grant.access);
             }
+        } else if let Some(frame) = self.domain_mut(slot).movable.unregister() {
+            self.release_hold(frame, Access::ReadWrite);
         } else {
             return false;
         }

@@ -52,6 +52,8 @@ pub struct Vcpu {
     pub traps: Option<TrapEntry>,
     /// Counter value at which its timer fires.
     pub deadline: Option<u64>,
+    /// Whether it wants to write a page that shares a frame, and there is none for it.
+    pub(crate) waits_for_frame: bool,
     /// What is left of the call that it is in the middle of, and the batch that this stands in.
     pub(crate) work: Option<Work>,
     pub(crate) batch: Option<BatchCursor>,
@@ -75,6 +77,7 @@ impl Vcpu {
             arguments,
             traps: None,
             deadline: None,
+            waits_for_frame: false,
             work: None,
             batch: None,
             calls: [0; Number::COUNT],

@@ -3,16 +3,20 @@
 //! end, wherever they are, and every frame comes back.
 
 use crate::common::World;
+use crate::sharing::register;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::grant_share::Access;
 use hypercall_abi::calls::pt_switch::RootChange;
 use hypercall_abi::calls::pte_update::{Space, Target, Update};
+use hypercall_abi::calls::share_advise::Advice;
 use hypercall_abi::calls::*;
-use hypercall_abi::{DomainId, GrantHandle, GrantRef, Mfn, Port, VirtAddr};
+use hypercall_abi::trap::{Cause, FaultAccess};
+use hypercall_abi::{DomainId, GrantHandle, GrantRef, Mfn, Pfn, Port, VirtAddr};
 use proptest::prelude::*;
 use pv_core::format::{Format, Permissions};
 use pv_core::model;
-use pv_core::{Machine, Platform, Riscv64Sv39, X86_64};
+use pv_core::share::{PageName, Side};
+use pv_core::{Entry, Machine, Platform, Riscv64Sv39, Trap, X86_64};
 
 /// Pages of each domain that the sequences play with; they are not mapped at the start.
 const POOL: u64 = 4;
@@ -43,11 +47,21 @@ enum Op {
     Send(u32),
     Close(u32),
     Many(Vec<(usize, u16, usize, u8)>),
+    /// The operator's hypervisor is to merge two pages, and goes on with that for some steps.
+    Merge((usize, u64), (usize, u64), u8),
+    /// Page `page` of the map of memory maps a page by its name.
+    Name(u64, u64, bool),
+    /// An entry of a table does.
+    NameIn(usize, u16, u64, bool),
+    Advise(u64, bool),
+    Break(u64),
+    Register,
     Step,
 }
 
 fn op() -> impl Strategy<Value = Op> {
     let frame = || 0..(2 * POOL as usize);
+    let owned = || (0usize..2, 0..POOL);
     let slot = || prop_oneof![0u16..3, Just(255u16), Just(256u16), Just(511u16)];
     let entry = || (frame(), slot(), frame(), 0u8..4);
     prop_oneof![
@@ -73,6 +87,14 @@ fn op() -> impl Strategy<Value = Op> {
         (0u32..8).prop_map(Op::Send),
         (0u32..8).prop_map(Op::Close),
         prop::collection::vec(entry(), 1..6).prop_map(Op::Many),
+        (owned(), owned(), 0u8..40).prop_map(|(one, other, steps)| Op::Merge(one, other, steps)),
+        (owned(), owned(), Just(40)).prop_map(|(one, other, steps)| Op::Merge(one, other, steps)),
+        (0..POOL, 0..POOL, any::<bool>()).prop_map(|(at, page, write)| Op::Name(at, page, write)),
+        (frame(), slot(), 0..POOL, any::<bool>())
+            .prop_map(|(table, index, page, write)| Op::NameIn(table, index, page, write)),
+        (0..POOL, any::<bool>()).prop_map(|(page, share)| Op::Advise(page, share)),
+        (0..POOL).prop_map(Op::Break),
+        Just(Op::Register),
         Just(Op::Step),
         Just(Op::Step),
     ]
@@ -94,6 +116,14 @@ impl<P: Platform> Play<P> {
                 let target = Target::Page { space: Space::Kernel, address, flush: true };
                 world.update(domain, target, 0).unwrap();
             }
+        }
+        assert!(world.state.enable_sharing(POOL as usize, 3));
+        for domain in 0..2 {
+            world.state.set_sharing_group(world.slots[domain], 1);
+            register(&mut world, domain);
+            let advise =
+                ShareAdvise { first: Pfn(FIRST), count: POOL, advice: Advice::Share, content: 0 };
+            world.call(domain, &advise).unwrap();
         }
         world.state.set_budget(budget);
         Play { world, pool }
@@ -128,6 +158,26 @@ impl<P: Platform> Play<P> {
 
     fn begin<C: Call>(&mut self, domain: usize, call: &C) {
         self.world.begin(domain, C::NUMBER as u64, call.encode());
+    }
+
+    fn name(&mut self, domain: usize, target: Target, page: u64, write: bool) {
+        let permissions = Permissions { write, execute: false };
+        let value = P::Format::leaf(Mfn(FIRST + page), permissions);
+        self.begin(domain, &PteUpdate::One(Update::of_page(target, value)));
+    }
+
+    /// A write that the processor does not make: the hypervisor's affair, or the guest's, which
+    /// ends of it unless the write is made to a shared page.
+    fn fault(&mut self, domain: usize, address: u64) {
+        let shared = self.world.state.domain(self.world.slots[domain]).movable.shared_pages();
+        if shared == 0 {
+            return;
+        }
+        let code = FaultAccess::WRITE.bits();
+        let trap = Trap { cause: Cause::PageFault, code, address };
+        let (slot, registers) = (self.world.slots[domain], &mut self.world.registers[domain]);
+        let _ = self.world.state.enter(&mut self.world.machine, slot, registers, Entry::Trap(trap));
+        self.world.audit();
     }
 
     fn play(&mut self, domain: usize, op: &Op) {
@@ -171,8 +221,42 @@ impl<P: Platform> Play<P> {
                 let address = self.page(page as u64 % POOL).0 + u64::from(index) * 8;
                 self.world.switch_to(domain);
                 let write = model::Access::Write(value);
-                let _ = self.world.machine.access(VirtAddr(address), write);
+                if self.world.machine.access(VirtAddr(address), write).is_err() {
+                    self.fault(domain, address);
+                    let _ = self.world.machine.access(VirtAddr(address), write);
+                }
             }
+            Op::Merge((one, page), (other, other_page), steps) => {
+                let name = |domain: usize, page| {
+                    let domain = DomainId(domain as u16 + 1);
+                    PageName { domain, page: Pfn(FIRST + page) }
+                };
+                let (first, second) = (Side::Page(name(one, page)), name(other, other_page));
+                self.world.state.want_merge(&self.world.machine, first, second);
+                for _ in 0..steps {
+                    if !self.world.state.merge_step(&mut self.world.machine) {
+                        break;
+                    }
+                    self.world.audit();
+                }
+            }
+            Op::Name(at, page, write) => {
+                let address = self.page(at);
+                let target = Target::Page { space: Space::Kernel, address, flush: false };
+                self.name(domain, target, page, write);
+            }
+            Op::NameIn(table, index, page, write) => {
+                self.name(domain, Target::Entry { table: self.pool[table], index }, page, write);
+            }
+            Op::Advise(page, share) => {
+                let advice = if share { Advice::Share } else { Advice::Keep };
+                let first = Pfn(FIRST + page);
+                self.begin(domain, &ShareAdvise { first, count: 1, advice, content: 0 });
+            }
+            Op::Break(page) => {
+                self.begin(domain, &ShareBreak { first: Pfn(FIRST + page), count: 1 })
+            }
+            Op::Register => self.begin(domain, &P2mRegister { count: 1 }),
             Op::Touch(page) => {
                 self.world.switch_to(domain);
                 let _ = self.world.machine.access(self.page(page), model::Access::Read);

@@ -55,7 +55,10 @@ fn every_call(args: &Args) -> Found {
     call::<ConsoleRead>(args)?;
     call::<DomainQuery>(args)?;
     call::<Batch>(args)?;
-    call::<BalloonReport>(args)
+    call::<BalloonReport>(args)?;
+    call::<P2mRegister>(args)?;
+    call::<ShareAdvise>(args)?;
+    call::<ShareBreak>(args)
 }
 
 /// What is decoded is encoded as registers that mean the same again.

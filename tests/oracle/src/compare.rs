@@ -61,6 +61,8 @@ fn frames<P: Cpu>(
             Frame::Hypervisor => oracle.hypervisor.contains(&number),
             Frame::Free { .. } => is_unowned(oracle, number) && machine.is_zero(number),
             Frame::Dirty { .. } => is_unowned(oracle, number),
+            // Nothing is shared where the oracle looks on.
+            Frame::Shared(_) => false,
             Frame::Owned(frame) => {
                 owned += 1;
                 same_frame(oracle, number, frame, held)?;

@@ -45,7 +45,7 @@ pub enum Kind {
 }
 
 /// How often each kind comes.
-const KINDS: [(Kind, u8); 37] = {
+const KINDS: [(Kind, u8); 40] = {
     use Kind::*;
     use Number::*;
     [
@@ -80,6 +80,9 @@ const KINDS: [(Kind, u8); 37] = {
         (Call(ConsoleRead), 1),
         (Call(DomainQuery), 1),
         (Call(AbiQuery), 1),
+        (Call(P2mRegister), 1),
+        (Call(ShareAdvise), 1),
+        (Call(ShareBreak), 1),
         (Call(Shutdown), 0),
         (Garbage, 2),
         (Trap, 1),
@@ -181,7 +184,10 @@ impl Step {
             5 | 6 => Target::Page { space: Space::Kernel, address, flush },
             _ => Target::Page { space: Space::User, address, flush },
         };
-        target.encode().0 ^ if kind >= 0xf8 { u64::from(index) } else { 0 }
+        let bits = target.encode();
+        // Some name a page, and some are turned in a bit.
+        let bits = if kind & 0x38 == 0x20 { bits.naming_page() } else { bits };
+        bits.0 ^ if kind >= 0xf8 { u64::from(index) } else { 0 }
     }
 
     /// Target and value, in turn, of as many updates.
@@ -243,6 +249,15 @@ impl Step {
             }
             Number::ConsoleRead => [u64::from(a), 0, 0, 0, 0, 0],
             Number::DomainQuery => [domain(a), 0, 0, 0, 0, 0],
+            Number::P2mRegister => {
+                words = [b, c].map(frame).to_vec();
+                [u64::from(a % 3), 0, 0, 0, 0, 0]
+            }
+            Number::ShareAdvise => {
+                let content = u64::from(d % 2);
+                [u64::from(a), u64::from(b % 70), u64::from(c % 3), content, 0, 0]
+            }
+            Number::ShareBreak => [u64::from(a), u64::from(b), 0, 0, 0, 0],
             Number::Batch => [u64::from(a % 4), 0, 0, 0, 0, 0],
         };
         if self.byte(7) >= 0xe0 {

@@ -90,9 +90,12 @@ pub(super) fn i2_free_is_free<P: Platform>(state: &State<P>, truth: &Truth) -> A
 /// I3: the reference count is the number of references.
 pub(super) fn i3_exact_references<P: Platform>(state: &State<P>, truth: &Truth) -> Audit {
     for (frame, entry) in state.frames.iter() {
-        if let Frame::Owned(owned) = entry
-            && owned.references != truth.get(frame).all
-        {
+        let counted = match entry {
+            Frame::Owned(owned) => owned.references,
+            Frame::Shared(shared) => shared.entries,
+            _ => continue,
+        };
+        if counted != truth.get(frame).all {
             return Err(frame_violation(3, "the reference count is wrong", frame));
         }
     }
@@ -116,7 +119,8 @@ pub(super) fn i4_exact_type_references<P: Platform>(state: &State<P>, truth: &Tr
     Ok(())
 }
 
-/// I5: a domain owns as many frames and tables as it counts, and not more than it may.
+/// I5: a domain owns as many frames and tables as it counts, and with the pages that share a
+/// frame it has not more than it may.
 pub(super) fn i5_domain_totals<P: Platform>(state: &State<P>) -> Audit {
     let mut owned = [(0u64, 0u64); crate::domain::MAX_DOMAINS];
     for (frame, entry) in state.frames.iter() {
@@ -133,7 +137,7 @@ pub(super) fn i5_domain_totals<P: Platform>(state: &State<P>) -> Audit {
         if owned[slot.index()] != (domain.frames, domain.tables) {
             return Err(domain_violation(5, "it does not own what it counts", domain.id));
         }
-        if domain.frames > domain.max_frames {
+        if domain.backed_pages() > domain.max_frames {
             return Err(domain_violation(5, "it owns more than it may", domain.id));
         }
         if domain.frames + domain.balloon.reported_frames > domain.max_frames {

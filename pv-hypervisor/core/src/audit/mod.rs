@@ -15,6 +15,7 @@ use crate::state::State;
 use crate::vcpu::Vcpu;
 use hypercall_abi::{DomainId, Mfn};
 
+mod cow;
 mod domains;
 mod frames;
 #[cfg(test)]
@@ -76,8 +77,9 @@ fn vcpus<P: Platform>(state: &State<P>) -> impl Iterator<Item = (Slot, &Vcpu, &D
 
 /// The invariants that a state and the words of its frames show, in the order in which they
 /// are recomputed. The model of a machine shows more: `audit_translations`.
-const AUDITED: [u8; 26] = [
-    1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 20, 21, 23, 27, 32, 33, 34, 36, 38, 41, 45, 46, 48,
+const AUDITED: [u8; 28] = [
+    1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 20, 21, 23, 25, 26, 27, 32, 33, 34, 36, 38, 41, 45,
+    46, 48,
 ];
 
 /// Recomputes every invariant that a state can show.
@@ -110,6 +112,8 @@ fn recompute<P: Platform, M: Machine>(
         20 => sharing::i20_grant_pins(state),
         21 => sharing::i21_handles_and_entries(state, truth),
         23 => vcpu::i23_interface_frames(state),
+        25 => cow::i25_copy_on_write(state, machine, truth),
+        26 => cow::i26_pages_and_frames(state),
         27 => frames::i27_special_frames(state, truth),
         32 => sharing::i32_port_table(state),
         33 => vcpu::i33_registered_areas(state),

@@ -12,14 +12,18 @@ use crate::vcpu::Mode;
 use hypercall_abi::addr::Level;
 
 /// I9: an entry of a validated table that the processor would use has acceptable bits only, and
-/// a leaf names a frame that some domain owns. (Whose frame it may be is I21's.)
+/// a leaf names a frame that some domain owns or pages share. (Whose frame it may be is I21's and
+/// I25's.)
 pub(super) fn i9_validated_means_valid<P: Platform>(state: &State<P>, found: &Found) -> Audit {
     if !P::Format::is_present(found.value) {
         return Ok(());
     }
     match P::Format::decode(found.value, found.level) {
         Err(_) => Err(frame_violation(9, "an entry that no check lets in", found.table)),
-        Ok(Entry::Leaf(leaf)) if state.frames.owned(leaf.frame).is_err() => {
+        Ok(Entry::Leaf(leaf))
+            if state.frames.owned(leaf.frame).is_err()
+                && state.frames.shared(leaf.frame).is_none() =>
+        {
             Err(frame_violation(9, "an entry maps a frame nobody owns", leaf.frame))
         }
         Ok(_) => Ok(()),

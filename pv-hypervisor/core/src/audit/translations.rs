@@ -49,6 +49,15 @@ pub(super) fn i16_no_harmful_stale_translation<P: Platform, F: Format>(
             // Unmapped and not flushed yet: it is handed out only after the flush. Once it is
             // free, it is I17's.
             Ok(Frame::Dirty { .. } | Frame::Free { .. }) => continue,
+            // Who has it cached for reading has been told what is in it.
+            Ok(Frame::Shared(_)) if !writable => continue,
+            Ok(Frame::Shared(_)) => {
+                return Err(frame_violation(
+                    16,
+                    "it is cached writable, and pages share it",
+                    frame,
+                ));
+            }
             _ => return Err(frame_violation(16, "it is cached, and no domain's", frame)),
         };
         if writable && matches!(owned.kind, Type::Table(_)) {

@@ -193,6 +193,7 @@ impl Truth {
     fn count_entry<P: Platform>(&mut self, state: &State<P>, found: &Found) {
         match P::Format::decode(found.value, found.level) {
             Ok(Entry::Leaf(leaf)) => {
+                // One that pages share is no domain's: I25 is about its entries.
                 let owner = state.frames.owned(leaf.frame).map(|owned| owned.owner);
                 if owner.is_ok_and(|owner| owner != found.owner) {
                     let (frame, writable) = (leaf.frame, leaf.writable);
@@ -226,6 +227,9 @@ impl Truth {
             self.add_writable(vcpu.arguments);
         }
         for (_, domain) in state.domains() {
+            for frame in domain.movable.p2m() {
+                self.add_writable(*frame);
+            }
             for (_, grant) in domain.grants.iter() {
                 self.add_access(grant.frame, grant.access);
             }

@@ -11,7 +11,7 @@ use crate::platform::Platform;
 use crate::state::State;
 use crate::vcpu::{Mode, RunState, Vcpu};
 use hypercall_abi::calls::grant_share::Access;
-use hypercall_abi::calls::{balloon_deflate, balloon_inflate, batch, pte_update};
+use hypercall_abi::calls::{balloon_deflate, balloon_inflate, batch, pte_update, share_break};
 use hypercall_abi::extent::EXTENT_FRAMES;
 
 /// I23: the frames that the hypervisor writes for a vCPU are held writable: they can become
@@ -64,7 +64,9 @@ pub(super) fn i34_no_lost_event<P: Platform, M: Machine>(state: &State<P>, machi
             .grants
             .iter()
             .any(|(_, grant)| grant.frame == vcpu.page && grant.access == Access::ReadWrite);
-        if vcpu.state == RunState::Blocked && !shared && any_pending(machine, vcpu.page) {
+        // One that waits for a frame takes its events when there is one.
+        let sleeps = vcpu.state == RunState::Blocked && !vcpu.waits_for_frame;
+        if sleeps && !shared && any_pending(machine, vcpu.page) {
             return Err(domain_violation(34, "its vCPU sleeps with an event pending", domain.id));
         }
         if vcpu.deadline.is_some_and(|deadline| deadline < state.earliest_deadline) {
@@ -126,6 +128,9 @@ fn cursors_are_bounded(vcpu: &Vcpu) -> bool {
         Some(Work::Take(Taking { done, count, claim, .. })) => {
             let claimed = claim.is_none_or(|claim| u64::from(claim.clean) <= EXTENT_FRAMES);
             done <= count && *count <= balloon_deflate::MAX_FRAMES && claimed
+        }
+        Some(Work::Unshare { first: _, done, count }) => {
+            done <= count && *count <= share_break::MAX_PAGES
         }
         Some(Work::Pin { .. } | Work::Demote { .. } | Work::NextOfBatch) | None => true,
     };

@@ -1,5 +1,6 @@
 //! `balloon_deflate`. Checks of each extent, in order: the domain may own so many more
-//! (`QuotaExceeded`), the hypervisor has one (`NoMemory`). Effect: scrubbed frames are the
+//! (`QuotaExceeded`; pages that share a frame count too), the hypervisor has one beyond what it
+//! keeps for pages that are written (`NoMemory`). Effect: scrubbed frames are the
 //! caller's, and the number of the first lies in the argument frame.
 
 use crate::balloon::Taking;

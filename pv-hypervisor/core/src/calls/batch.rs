@@ -38,6 +38,7 @@ pub(crate) fn units(number: u64) -> u32 {
     match Number::new(number) {
         Some(Number::PtCreate | Number::GrantMap) => 480,
         Some(Number::GrantUnmap) => 220,
+        Some(Number::ShareAdvise) => 300,
         Some(Number::GrantShare | Number::EventAlloc | Number::EventBind) => 180,
         Some(Number::PteUpdate) => 120,
         Some(Number::PtPin | Number::PtUnpin | Number::PtSwitch) => 60,
@@ -58,6 +59,7 @@ pub(crate) fn may_contain(number: u64, args: &Args) -> bool {
             | Number::ConsoleRead
             | Number::ConsoleWrite
             | Number::DomainQuery
+            | Number::P2mRegister
             | Number::SchedBlock
             | Number::SchedYield
             | Number::Shutdown
@@ -80,7 +82,9 @@ pub(crate) fn may_contain(number: u64, args: &Args) -> bool {
             | Number::EventMask
             | Number::EventClose
             | Number::TrapRegister
-            | Number::TimerSet,
+            | Number::TimerSet
+            | Number::ShareAdvise
+            | Number::ShareBreak,
         )
         | None => true,
     }

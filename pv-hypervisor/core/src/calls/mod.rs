@@ -9,8 +9,8 @@ use crate::state::State;
 use hypercall_abi::calls::{
     AbiQuery, Args, BalloonDeflate, BalloonInflate, BalloonReport, Batch, Call, ConsoleRead,
     ConsoleWrite, DomainQuery, EventAlloc, EventBind, EventClose, EventMask, EventSend, GrantMap,
-    GrantRevoke, GrantShare, GrantUnmap, PtCreate, PtPin, PtSwitch, PtUnpin, PteUpdate, Shutdown,
-    TimerSet, TlbFlush, TrapRegister, TrapReturn,
+    GrantRevoke, GrantShare, GrantUnmap, P2mRegister, PtCreate, PtPin, PtSwitch, PtUnpin,
+    PteUpdate, ShareAdvise, ShareBreak, Shutdown, TimerSet, TlbFlush, TrapRegister, TrapReturn,
 };
 use hypercall_abi::{Error, Number};
 
@@ -31,6 +31,7 @@ mod grant_map;
 mod grant_revoke;
 mod grant_share;
 mod grant_unmap;
+mod p2m_register;
 mod pt_create;
 mod pt_pin;
 mod pt_switch;
@@ -38,6 +39,8 @@ mod pt_unpin;
 pub(crate) mod pte_update;
 mod sched_block;
 mod sched_yield;
+mod share_advise;
+pub(crate) mod share_break;
 mod shutdown;
 mod timer_set;
 mod tlb_flush;
@@ -116,6 +119,12 @@ pub(crate) fn immediate<P: Platform, M: Machine, I: Immediate<P, M>>(
         Number::DomainQuery => by.made(|state, machine, slot, args| {
             domain_query::run(state, machine, slot, &DomainQuery::decode(args)?)
         }),
+        Number::P2mRegister => by.made(|state, machine, slot, args| {
+            p2m_register::run(state, machine, slot, &P2mRegister::decode(args)?)
+        }),
+        Number::ShareAdvise => by.made(|state, machine, slot, args| {
+            share_advise::run(state, machine, slot, &ShareAdvise::decode(args)?)
+        }),
         Number::PteUpdate
         | Number::PtPin
         | Number::PtUnpin
@@ -127,6 +136,7 @@ pub(crate) fn immediate<P: Platform, M: Machine, I: Immediate<P, M>>(
         | Number::SchedYield
         | Number::SchedBlock
         | Number::Shutdown
+        | Number::ShareBreak
         | Number::Batch => by.not_immediate(number),
     }
 }
@@ -188,6 +198,10 @@ pub(crate) fn general<P: Platform, M: Machine>(
         Number::SchedYield => sched_yield::run(state, registers),
         Number::SchedBlock => sched_block::run(state, machine, slot, registers),
         Number::Shutdown => shutdown::run(state, machine, slot, &Shutdown::decode(args)?),
+        Number::ShareBreak => {
+            let ShareBreak { first, count } = ShareBreak::decode(args)?;
+            share_break::run(state, machine, slot, first, count, budget)
+        }
         Number::Batch => Answer::Batch(BatchCursor { next: 0, count: Batch::decode(args)?.count }),
         other => Answer::from(immediate(other, Plain { state, machine, slot, args })),
     })

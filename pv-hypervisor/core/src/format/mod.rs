@@ -74,6 +74,12 @@ pub trait Format {
     /// The entry that names the table in `frame`.
     fn table(frame: Mfn) -> u64;
 
+    /// The bit of a leaf entry that permits writing, alone.
+    const WRITE: u64;
+
+    /// A leaf entry of the same bits for another frame.
+    fn with_frame(value: u64, frame: Mfn) -> u64;
+
     /// Whether the processor would use an entry: it is bit 0 in every format.
     #[inline(always)]
     fn is_present(value: u64) -> bool {

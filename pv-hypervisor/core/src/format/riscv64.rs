@@ -52,6 +52,10 @@ fn leaf(frame: Mfn, permissions: Permissions) -> u64 {
     (frame.0 << FRAME_SHIFT) & FRAME_MASK | flags.bits()
 }
 
+fn with_frame(value: u64, frame: Mfn) -> u64 {
+    value & !FRAME_MASK | (frame.0 << FRAME_SHIFT) & FRAME_MASK
+}
+
 fn table(frame: Mfn) -> u64 {
     (frame.0 << FRAME_SHIFT) & FRAME_MASK | Flags::VALID.bits()
 }
@@ -62,6 +66,7 @@ impl Format for Sv39 {
     const ENTRIES: usize = 512;
     const FIRST_RESERVED_SLOT: usize = 256;
     const ACCESSED: u64 = Flags::ACCESSED.bits();
+    const WRITE: u64 = Flags::WRITE.bits();
 
     #[inline(always)]
     fn decode(value: u64, level: Level) -> Result<Entry, BadEntry> {
@@ -74,6 +79,10 @@ impl Format for Sv39 {
 
     fn table(frame: Mfn) -> u64 {
         table(frame)
+    }
+
+    fn with_frame(value: u64, frame: Mfn) -> u64 {
+        with_frame(value, frame)
     }
 }
 
@@ -83,6 +92,7 @@ impl Format for Sv48 {
     const ENTRIES: usize = 512;
     const FIRST_RESERVED_SLOT: usize = 256;
     const ACCESSED: u64 = Flags::ACCESSED.bits();
+    const WRITE: u64 = Flags::WRITE.bits();
 
     #[inline(always)]
     fn decode(value: u64, level: Level) -> Result<Entry, BadEntry> {
@@ -95,6 +105,10 @@ impl Format for Sv48 {
 
     fn table(frame: Mfn) -> u64 {
         table(frame)
+    }
+
+    fn with_frame(value: u64, frame: Mfn) -> u64 {
+        with_frame(value, frame)
     }
 }
 

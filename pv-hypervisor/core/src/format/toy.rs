@@ -19,6 +19,7 @@ impl Format for Toy {
     const ENTRIES: usize = 2;
     const FIRST_RESERVED_SLOT: usize = 1;
     const ACCESSED: u64 = 0;
+    const WRITE: u64 = WRITABLE;
 
     fn decode(value: u64, level: Level) -> Result<Entry, BadEntry> {
         let frame = Mfn(value >> 8);
@@ -37,5 +38,9 @@ impl Format for Toy {
 
     fn table(frame: Mfn) -> u64 {
         frame.0 << 8 | PRESENT
+    }
+
+    fn with_frame(value: u64, frame: Mfn) -> u64 {
+        frame.0 << 8 | value & 0xff
     }
 }

@@ -15,6 +15,7 @@ impl Format for X86_64 {
     const ENTRIES: usize = 512;
     const FIRST_RESERVED_SLOT: usize = 256;
     const ACCESSED: u64 = Flags::ACCESSED.bits();
+    const WRITE: u64 = Flags::WRITABLE.bits();
 
     #[inline(always)]
     fn decode(value: u64, level: Level) -> Result<Entry, BadEntry> {
@@ -48,6 +49,10 @@ impl Format for X86_64 {
     fn table(frame: Mfn) -> u64 {
         let flags = Flags::PRESENT | Flags::USER | Flags::WRITABLE | Flags::ACCESSED;
         (frame.0 << 12) & FRAME_MASK | flags.bits()
+    }
+
+    fn with_frame(value: u64, frame: Mfn) -> u64 {
+        value & !FRAME_MASK | (frame.0 << 12) & FRAME_MASK
     }
 }
 

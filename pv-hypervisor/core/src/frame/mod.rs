@@ -4,6 +4,8 @@
 //!   Reserved   Hypervisor            never a guest's
 //!
 //!   Dirty ──flush, scrub──> Free ──take──> Owned ──release──> Dirty
+//!                                          Owned ──merge──> Shared ──last sharer goes──> Dirty
+//!                                          Owned <──only sharer writes── Shared
 //!
 //!   an Owned frame's type, with its type count:
 //!   None ──writable mapping──> Writable ──last one goes──> None
@@ -11,6 +13,7 @@
 //!   WasTable ──flush──> Writable
 //! ```
 
+use crate::domain::{MAX_DOMAINS, Slot};
 use crate::tlb::Epoch;
 use hypercall_abi::DomainId;
 use hypercall_abi::addr::Level;
@@ -51,6 +54,8 @@ pub enum Frame {
     },
     /// A domain's.
     Owned(Owned),
+    /// Nobody's: pages of domains are backed by it, all for reading.
+    Shared(Shared),
 }
 
 const _: () = assert!(size_of::<Frame>() == 16);
@@ -72,6 +77,51 @@ pub struct Owned {
     pub kind: Type,
     /// For a table: how far its validation is.
     pub hold: Hold,
+}
+
+/// A frame that backs several pages: they are copied when they are written. It is never
+/// mapped writable, never a page table, never granted, pinned or registered, because each of these
+/// asks for a frame that the caller owns.
+// Fourteen bytes: the fifteenth tells the states of a frame apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(C, packed(2))]
+pub struct Shared {
+    /// Pages that it backs, each of one domain. One that backs a single page may stay shared.
+    pub sharers: u32,
+    /// Page-table entries that name it.
+    pub entries: u32,
+    /// When an entry last went that a processor may have cached.
+    pub epoch: Epoch,
+    /// Whose pages it may back.
+    pub group: GroupKey,
+    /// Whether it holds nothing but zeros.
+    pub zero: bool,
+}
+
+/// Which domains may share frames with one another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct GroupKey(u8);
+
+const _: () = assert!(MAX_DOMAINS + MAX_GROUP as usize <= u8::MAX as usize);
+
+/// The largest number of a sharing group.
+pub const MAX_GROUP: u8 = 127;
+
+impl GroupKey {
+    /// The domain in that slot, alone.
+    pub(crate) const fn alone(slot: Slot) -> GroupKey {
+        GroupKey(slot.index() as u8)
+    }
+
+    /// Those of the group of that number, which begins at 1.
+    pub(crate) const fn of_group(number: u8) -> GroupKey {
+        GroupKey(MAX_DOMAINS as u8 + number)
+    }
+
+    /// A different number for each key.
+    pub(crate) const fn number(self) -> u8 {
+        self.0
+    }
 }
 
 /// What an owned frame is used as. It changes only while the type count is zero.

@@ -20,6 +20,7 @@ use crate::grant::{GrantTable, HandleTable};
 use crate::machine::{FRAME_WORDS, Machine};
 use crate::platform::{Platform, Registers};
 use crate::pt::Progress;
+use crate::share::Movable;
 use crate::state::State;
 use crate::vcpu::{RunState, Vcpu};
 use alloc::collections::VecDeque;
@@ -205,6 +206,7 @@ impl<P: Platform> State<P> {
             balloon: BalloonState { target_frames: spec.frames, ..BalloonState::default() },
             console_input,
             watchdog_ticks: spec.watchdog_ticks,
+            movable: Movable::new(max_frames).ok_or(no_heap)?,
             counters: Counters::NONE,
         };
         self.identities[slot.index()] = Some(id);

@@ -202,9 +202,11 @@ impl<'a, P: Platform> Encoder<'a, P> {
             gone: _,
             ending,
             budget: _,
+            sharing,
             planted: _,
             platform: _,
         } = self.state;
+        assert!(sharing.records.is_empty(), "nothing is shared in a search");
         let mut order = [0, 1];
         order.sort_by_key(|slot: &usize| self.place[*slot]);
         for slot in order {
@@ -256,8 +258,12 @@ impl<'a, P: Platform> Encoder<'a, P> {
             balloon,
             console_input,
             watchdog_ticks: _,
+            movable,
             counters: _,
         } = domain;
+        // Advice decides nothing where nothing is shared.
+        self.length(movable.p2m().len());
+        movable.p2m().iter().for_each(|frame| self.frame(*frame));
         for count in [frames, tables, pinned] {
             self.number(*count);
         }
@@ -327,6 +333,10 @@ impl<'a, P: Platform> Encoder<'a, P> {
                 self.byte(7);
                 self.length(*cursor);
             }
+            Teardown::Shares { cursor } => {
+                self.byte(8);
+                self.length(*cursor);
+            }
             Teardown::Lingering => self.byte(6),
         }
     }
@@ -341,6 +351,7 @@ impl<'a, P: Platform> Encoder<'a, P> {
             arguments,
             traps,
             deadline,
+            waits_for_frame,
             work,
             batch,
             calls: _,
@@ -353,6 +364,7 @@ impl<'a, P: Platform> Encoder<'a, P> {
             RunState::Stopped => 2,
         });
         self.flag(*mode == Mode::User);
+        self.flag(*waits_for_frame);
         self.frame(*page);
         self.frame(*arguments);
         self.optional_frame(*kernel_root);

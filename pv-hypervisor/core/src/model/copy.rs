@@ -20,6 +20,7 @@ impl<P: Platform> State<P> {
             gone,
             ending,
             budget,
+            sharing,
             planted,
             platform,
         } = other;
@@ -35,6 +36,7 @@ impl<P: Platform> State<P> {
         self.gone.clone_from(gone);
         self.ending = *ending;
         self.budget = *budget;
+        self.sharing.clone_from(sharing);
         self.planted = *planted;
         self.platform = *platform;
     }

@@ -8,6 +8,7 @@ use crate::frame::{Before, COUNT_MAX, LastReference, Type};
 use crate::machine::Machine;
 use crate::planted::Bug;
 use crate::platform::Platform;
+use crate::share::EntryPlace;
 use crate::state::State;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::grant_share::Access;
@@ -78,11 +79,19 @@ impl<P: Platform> State<P> {
         Ok(())
     }
 
-    /// Drops the references of a leaf entry of `domain`.
+    /// Drops the references of a leaf entry of `domain`, which lay in `place`.
     #[inline(always)]
-    pub(crate) fn release_leaf(&mut self, slot: Slot, domain: DomainId, leaf: Leaf) {
+    pub(crate) fn release_leaf(
+        &mut self,
+        slot: Slot,
+        domain: DomainId,
+        place: EntryPlace,
+        leaf: Leaf,
+    ) {
         let now = self.tlb.now();
-        let frame = self.frames.held(leaf.frame);
+        let Some(frame) = self.frames.mapped(leaf.frame) else {
+            return self.release_shared(place, leaf.frame);
+        };
         if leaf.writable {
             frame.drop_writable(now);
         } else {
@@ -111,18 +120,18 @@ impl<P: Platform> State<P> {
         }
     }
 
-    /// Drops what an old entry of a table of `level` referred to.
+    /// Drops what an old entry, which lay in that place, referred to.
     #[inline(always)]
     pub(crate) fn release_entry(
         &mut self,
         slot: Slot,
         domain: DomainId,
+        Place { table, index, level }: Place,
         value: u64,
-        level: Level,
     ) -> Option<Walk> {
         match P::Format::decode(value, level) {
             Ok(Entry::Leaf(leaf)) => {
-                self.release_leaf(slot, domain, leaf);
+                self.release_leaf(slot, domain, EntryPlace::new(table, index), leaf);
                 None
             }
             Ok(Entry::Table(child)) => {
@@ -172,7 +181,7 @@ impl<P: Platform> State<P> {
     /// The level-1 entry that maps a page below `root`. The tables on the way are validated,
     /// so that what their entries say can be believed; they are read through the machine's
     /// map of frames, never through the guest's own addresses (XSA-286).
-    fn leaf_place(
+    pub(crate) fn leaf_place(
         &self,
         machine: &impl Machine,
         root: Mfn,

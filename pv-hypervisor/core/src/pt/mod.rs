@@ -1,5 +1,6 @@
 //! Page tables: references of entries, validation of trees, updates of entries.
 
+mod by_page;
 pub(crate) mod entry;
 pub(crate) mod update;
 pub(crate) mod walk;

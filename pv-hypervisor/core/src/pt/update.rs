@@ -13,6 +13,7 @@ use crate::frame::Type;
 use crate::machine::Machine;
 use crate::planted::Bug;
 use crate::platform::Platform;
+use crate::share::EntryPlace;
 use crate::state::State;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::pte_update::{TargetBits, Update};
@@ -207,7 +208,7 @@ impl<P: Platform> State<P> {
             match update.target.decode().and_then(|target| self.place(machine, slot, target)) {
                 Ok(place) if place.level == Level::L1 => place,
                 Ok(_) => return None,
-                Err(error) => return Some(Err(error)),
+                Err(error) => return Some(self.update_unplaced(machine, slot, update, error)),
             };
         let domain = self.domain(slot).id;
         match P::Format::decode(update.value, Level::L1) {
@@ -228,12 +229,28 @@ impl<P: Platform> State<P> {
         }
         let old = machine.exchange(place.table, place.index, update.value);
         if let Ok(Entry::Leaf(leaf)) = P::Format::decode(old, Level::L1) {
-            self.release_leaf(slot, domain, leaf);
+            self.release_leaf(slot, domain, EntryPlace::new(place.table, place.index), leaf);
         }
         if let Some(address) = update.target.flushes() {
             self.tlb.flush_page(machine, address);
         }
         Some(Ok(()))
+    }
+
+    /// An update whose target is none, unless its value names a page.
+    #[cold]
+    #[inline(never)]
+    fn update_unplaced<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        update: Update,
+        error: Error,
+    ) -> Result<(), Error> {
+        match update.target.by_page() {
+            Some(target) => self.update_by_page(machine, slot, target, update.value),
+            None => Err(error),
+        }
     }
 
     /// Updates of level-1 entries, those in the range: up to which they were made, and the
@@ -303,7 +320,7 @@ impl<P: Platform> State<P> {
     ) -> Option<Walk> {
         let old = machine.exchange(place.table, place.index, value);
         let domain = self.domain(slot).id;
-        self.release_entry(slot, domain, old, place.level)
+        self.release_entry(slot, domain, place, old)
     }
 
     /// After the walk of a new entry's table: the entry is written if the walk succeeded and

@@ -9,6 +9,7 @@
 //! Between two calls of [`State::walk`] every table on the stack is [`Hold::Promoting`] or
 //! [`Hold::Demoting`]: no entry, root or pin can get at it (XSA-299).
 
+use super::entry::Place;
 use crate::budget::Budget;
 use crate::domain::Slot;
 use crate::format::{Entry, Format};
@@ -311,7 +312,8 @@ impl<P: Platform> State<P> {
             if value == 0 {
                 continue;
             }
-            if let Some(walk) = self.release_entry(slot, domain, value, step.level)
+            let place = Place { table: step.table, index, level: step.level };
+            if let Some(walk) = self.release_entry(slot, domain, place, value)
                 && let Some(child) = walk.steps.first()
             {
                 return StepEnd::Descend(*child);

@@ -78,6 +78,9 @@ impl Maker {
             Number::ConsoleWrite => [small(4), small(20), 0, 0, 0, 0],
             Number::ConsoleRead => [small(5000), 0, 0, 0, 0, 0],
             Number::DomainQuery => [self.domain(), 0, 0, 0, 0, 0],
+            Number::P2mRegister => [small(6), 0, 0, 0, 0, 0],
+            Number::ShareAdvise => [small(3000), small(70), small(3), small(2), 0, 0],
+            Number::ShareBreak => [small(3000), small(600), 0, 0, 0, 0],
             Number::Batch => [small(70), 0, 0, 0, 0, 0],
         };
         if random::one_in(16) {
@@ -111,7 +114,8 @@ impl Maker {
             },
             _ => Target::Entry { table: pool::frame(), index },
         };
-        target.encode().0
+        let target = target.encode();
+        if random::one_in(8) { target.naming_page().0 } else { target.0 }
     }
 
     /// An entry for a page table.

@@ -84,6 +84,9 @@ impl Oracle {
             Number::ConsoleWrite => self.console_write(caller, a[0], a[1]),
             Number::ConsoleRead => self.console_read(caller, a[0]),
             Number::DomainQuery => self.domain_query(caller, a[0]),
+            Number::P2mRegister => self.p2m_register(caller, a[0]),
+            Number::ShareAdvise => self.share_advise(caller, args),
+            Number::ShareBreak => self.share_break(caller, a[0], a[1]),
             Number::Shutdown => Err(Error::BadArgument),
             Number::PteUpdate
             | Number::BalloonInflate
@@ -175,6 +178,7 @@ impl Oracle {
                 | Number::ConsoleWrite
                 | Number::ConsoleRead
                 | Number::DomainQuery
+                | Number::P2mRegister
                 | Number::TrapReturn
                 | Number::SchedYield
                 | Number::SchedBlock

@@ -52,6 +52,15 @@ impl Layout {
         (address >> (12 + 9 * (level - 1))) as usize % super::WORDS
     }
 
+    /// A leaf entry of the same bits for another frame.
+    pub fn replace(self, value: u64, frame: Mfn) -> u64 {
+        let (first, last) = match self.0 {
+            PageTableFormat::X86_64 => (12, 51),
+            PageTableFormat::Sv39 | PageTableFormat::Sv48 => (10, 53),
+        };
+        value & !bits(first, last) | frame.0 << first & bits(first, last)
+    }
+
     /// What an entry of a table of that level says; `None` if it sets a bit that it must not.
     pub fn read(self, level: u64, value: u64) -> Option<Entry> {
         match self.0 {

@@ -4,6 +4,7 @@ mod calls;
 mod entries;
 mod events;
 mod memory;
+mod movable;
 mod paging;
 mod processor;
 mod sharing;
@@ -88,6 +89,8 @@ pub struct Domain {
     pub page: Mfn,
     /// The argument frame.
     pub arguments: Mfn,
+    /// The frames of its P2M that it has registered.
+    pub p2m: Vec<Mfn>,
     /// Grants that it gives.
     pub grants: BTreeMap<u32, Grant>,
     /// Handles that it has.
@@ -200,6 +203,9 @@ impl Oracle {
             add(domain.arguments, *id, Use::Write, false);
             for root in [Some(domain.kernel_root), domain.user_root].into_iter().flatten() {
                 add(root, *id, Use::Table, false);
+            }
+            for frame in &domain.p2m {
+                add(*frame, *id, Use::Write, false);
             }
             for grant in domain.grants.values() {
                 add(grant.frame, *id, usage(grant.write), false);

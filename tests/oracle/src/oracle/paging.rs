@@ -190,8 +190,15 @@ impl Oracle {
         Ok((table, self.layout.index(address, 1)))
     }
 
-    fn update(&mut self, caller: DomainId, target: u64, value: u64) -> Result<(), Error> {
-        let (table, index) = self.target(caller, target)?;
+    fn update(&mut self, caller: DomainId, target: u64, mut value: u64) -> Result<(), Error> {
+        let by_page = Self::by_page(target);
+        let (table, index) = self.target(caller, by_page.unwrap_or(target))?;
+        if by_page.is_some() {
+            if self.tables[&table].level != 1 {
+                return Err(Error::BadLevel);
+            }
+            value = self.with_frame(caller, value)?;
+        }
         let mut tried = self.clone();
         tried.accept(caller, self.tables[&table].level, value)?;
         *self = tried;

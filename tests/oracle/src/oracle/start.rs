@@ -66,6 +66,7 @@ impl Oracle {
             grants: BTreeMap::new(),
             handles: BTreeMap::new(),
             old_handles: BTreeSet::new(),
+            p2m: Vec::new(),
             ports: (1..=3).map(|port| (port, Port::WellKnown)).collect(),
             input: VecDeque::new(),
             calls: 0,

@@ -6,6 +6,7 @@
 
 #[path = "../../../tests/common/mod.rs"]
 mod common;
+mod cow;
 mod domains;
 mod frames;
 mod sharing;
@@ -71,6 +72,8 @@ struct Scene {
     grants: [GrantRef; 3],
     /// A frame of the lingering domain's.
     left: Mfn,
+    /// The frame that page 86 of the first domain and of the peer share.
+    shared: Mfn,
     /// The first domain's end of a channel to the peer, and a port for the peer to bind.
     bound: Port,
     unbound: Port,
@@ -149,6 +152,7 @@ impl Scene {
         w.call(PEER, &EventBind { domain: DomainId(1), port: bound }).unwrap();
         let unbound = Port(w.call(OWN, &EventAlloc { domain: DomainId(2) }).unwrap() as u32);
 
+        let shared = cow::share_a_page(w);
         w.state.end_domain(&mut w.machine, DomainId(4), EndReason::Destroyed);
         while !matches!(Self::teardown_of(w, LINGERING), Some(Teardown::Lingering)) {
             let _ = w.state.schedule(&mut w.machine);
@@ -191,6 +195,7 @@ impl Scene {
             offered,
             grants,
             left,
+            shared,
             bound,
             unbound,
         }

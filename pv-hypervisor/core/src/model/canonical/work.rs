@@ -55,6 +55,12 @@ impl<P: Platform> Encoder<'_, P> {
                 self.number(*done);
                 self.number(*count);
             }
+            Work::Unshare { first, done, count } => {
+                self.byte(7);
+                self.number(*first);
+                self.number(*done);
+                self.number(*count);
+            }
             Work::NextOfBatch => self.byte(6),
         }
     }
@@ -105,7 +111,7 @@ impl<P: Platform> Encoder<'_, P> {
     /// An entry's target has the frame from bit 12 on; a page's has no frame.
     fn target(&mut self, target: TargetBits) {
         self.number(target.0 & 0xfff);
-        if target.0 & 3 == 0 {
+        if matches!(target.0 & 3, 0 | 3) {
             self.frame(Mfn(target.0 >> 12));
         } else {
             self.number(target.0 >> 12);

@@ -1,0 +1,428 @@
+//! The scanner: goes over the pages that may be shared, at a bounded rate, and finds those that are
+//! alike.
+//!
+//! Of each page: whether it is zeros, which is seen at the first word of most pages that are not;
+//! whether it has changed since the last pass, by a hash of a few words, because what changes is not
+//! worth sharing; then the hash of all of it. A page or a frame that had that hash before is a hint:
+//! the page's hash is made again, and what is still alike is compared in full when it is merged.
+
+use super::candidates::{MAX_PAIRS, Pair, Stage};
+use super::hints::{About, Found, Hints};
+use super::movable::NextPage;
+use super::{PageName, Side};
+use crate::domain::{MAX_DOMAINS, Slot};
+use crate::frame::GroupKey;
+use crate::machine::{FRAME_WORDS, Machine};
+use crate::platform::Platform;
+use crate::state::State;
+use alloc::vec::Vec;
+use core::hash::Hasher;
+use hypercall_abi::{Mfn, Pfn};
+use siphasher::sip::SipHasher13;
+use xxhash_rust::xxh3::Xxh3;
+use zerocopy::IntoBytes;
+
+/// Words that are read at a time.
+const BLOCK: usize = 64;
+
+/// Words of the advice of a domain that one step looks at.
+const WORDS_A_STEP: usize = 64;
+
+/// How the scanner works.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ScanConfig {
+    /// Pages that are looked at in a second: of one domain, and of all.
+    pub pages_per_second: u64,
+    /// Pages of all domains.
+    pub host_pages_per_second: u64,
+    /// Pages and frames that are remembered, 16 bytes each.
+    pub hints: usize,
+    /// Nobody else knows it: what pages hash to follows from it.
+    pub secret: [u64; 2],
+    /// Bits of a hash that are used, 1 to 64. Fewer show what follows from collisions.
+    pub hash_bits: u32,
+}
+
+/// By which function the pages of a group are hashed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum HashKind {
+    /// xxh3, seeded: for guests that do not try to find collisions.
+    #[default]
+    Fast,
+    /// SipHash, keyed: for guests that may.
+    Keyed,
+}
+
+/// What the scanner has done since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct ScanCounters {
+    /// Pages looked at.
+    pub scanned: u64,
+    /// Of these, zeros.
+    pub zero: u64,
+    /// Of these, pages that have changed since the last pass.
+    pub volatile: u64,
+    /// Of these, pages that were hashed.
+    pub hashed: u64,
+    /// Hints that were met, and of these such as were not true any more.
+    pub hints: u64,
+    /// Hints that were out of date.
+    pub stale: u64,
+    /// Pairs that guests named by an identifier of their content.
+    pub named: u64,
+    /// Passes over all pages.
+    pub passes: u64,
+}
+
+/// So many a second, and no more than a tenth of that at once.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+struct Bucket {
+    tokens: u64,
+    /// When tokens came last.
+    since: u64,
+}
+
+impl Bucket {
+    /// Takes a token, if there is one at `now`.
+    fn take(&mut self, now: u64, per_second: u64, ticks_per_second: u64) -> bool {
+        let ticks = now.saturating_sub(self.since);
+        let come = (u128::from(ticks) * u128::from(per_second)
+            / u128::from(ticks_per_second.max(1)))
+        .min(u128::from(u64::MAX)) as u64;
+        if come > 0 {
+            self.tokens = self.tokens.saturating_add(come).min((per_second / 10).max(1));
+            self.since = now;
+        }
+        if self.tokens == 0 {
+            return false;
+        }
+        self.tokens -= 1;
+        true
+    }
+}
+
+/// The scanner.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Scanner {
+    config: ScanConfig,
+    hints: Hints,
+    /// Of each frame, the hash of a few of its words in the last pass.
+    partial: Vec<u16>,
+    /// Of each domain, its bucket; the host's is the last.
+    buckets: Vec<Bucket>,
+    /// Groups whose pages are hashed by [`HashKind::Keyed`], as bits.
+    keyed: u128,
+    /// Where it is.
+    slot: usize,
+    page: u64,
+    /// When the first pair of the batch was found.
+    gathering_since: u64,
+    counters: ScanCounters,
+}
+
+impl Scanner {
+    fn hash_of<M: Machine>(&self, machine: &M, frame: Mfn, group: GroupKey) -> u64 {
+        let [first, second] = self.config.secret;
+        let seed = first ^ u64::from(group.number()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut words = [0u64; BLOCK];
+        let blocks = (0..FRAME_WORDS).step_by(BLOCK);
+        let hash = if self.is_keyed(group) {
+            let mut hasher = SipHasher13::new_with_keys(seed, second);
+            for start in blocks {
+                machine.read_block(frame, start, &mut words);
+                hasher.write(words.as_bytes());
+            }
+            hasher.finish()
+        } else {
+            let mut hasher = Xxh3::with_seed(seed ^ second);
+            for start in blocks {
+                machine.read_block(frame, start, &mut words);
+                hasher.update(words.as_bytes());
+            }
+            hasher.digest()
+        };
+        self.cut(hash)
+    }
+
+    /// What an identifier is remembered by: guests cannot know where it lies.
+    fn hash_of_content(&self, group: GroupKey, content: u64) -> u64 {
+        let [first, second] = self.config.secret;
+        let mut hasher = SipHasher13::new_with_keys(first ^ u64::from(group.number()), second);
+        hasher.write(&content.to_le_bytes());
+        hasher.finish()
+    }
+
+    fn cut(&self, hash: u64) -> u64 {
+        hash & u64::MAX >> (64 - self.config.hash_bits.clamp(1, 64))
+    }
+
+    fn is_keyed(&self, group: GroupKey) -> bool {
+        let bit = u32::from(group.number()).checked_sub(MAX_DOMAINS as u32);
+        bit.is_some_and(|bit| self.keyed >> bit & 1 != 0)
+    }
+
+    /// Whether the frame looks as it did in the last pass; remembers how it looks now.
+    fn is_steady<M: Machine>(&mut self, machine: &M, frame: Mfn, index: usize) -> bool {
+        // One word of each block: eight of 512.
+        let mix = |hash: u64, word: u64| {
+            (hash ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd).rotate_left(29)
+        };
+        let hash = (0..FRAME_WORDS)
+            .step_by(BLOCK)
+            .map(|word| machine.read(frame, word + word / BLOCK))
+            .fold(self.config.secret[0], mix);
+        let hash = (hash >> 40) as u16;
+        match self.partial.get_mut(index) {
+            Some(known) => core::mem::replace(known, hash) == hash,
+            None => false,
+        }
+    }
+}
+
+fn is_zero<M: Machine>(machine: &M, frame: Mfn) -> bool {
+    let mut words = [0u64; BLOCK];
+    machine.read(frame, 0) == 0
+        && (0..FRAME_WORDS).step_by(BLOCK).all(|start| {
+            machine.read_block(frame, start, &mut words);
+            words.iter().all(|word| *word == 0)
+        })
+}
+
+impl<P: Platform> State<P> {
+    /// Lets a scanner look for pages that are alike. False when the heap has no room for what it
+    /// remembers.
+    pub fn enable_scanner(&mut self, config: ScanConfig) -> bool {
+        let (mut partial, mut buckets) = (Vec::new(), Vec::new());
+        if partial.try_reserve_exact(self.frames.len()).is_err()
+            || buckets.try_reserve_exact(MAX_DOMAINS + 1).is_err()
+        {
+            return false;
+        }
+        partial.resize(self.frames.len(), 0);
+        buckets.resize(MAX_DOMAINS + 1, Bucket::default());
+        let Some(hints) = Hints::new(config.hints, &self.frames) else { return false };
+        self.sharing.scanner = Some(Scanner {
+            config,
+            hints,
+            partial,
+            buckets,
+            keyed: 0,
+            slot: 0,
+            page: 0,
+            gathering_since: 0,
+            counters: ScanCounters::default(),
+        });
+        true
+    }
+
+    /// By which function the pages of a group, 1 to 127, are hashed.
+    pub fn set_group_hash(&mut self, group: u8, kind: HashKind) {
+        if let Some(scanner) = &mut self.sharing.scanner {
+            let bit = 1u128 << (group % 128);
+            match kind {
+                HashKind::Fast => scanner.keyed &= !bit,
+                HashKind::Keyed => scanner.keyed |= bit,
+            }
+        }
+    }
+
+    /// What the scanner has done.
+    pub fn scan_counters(&self) -> ScanCounters {
+        self.sharing.scanner.as_ref().map(|scanner| scanner.counters).unwrap_or_default()
+    }
+
+    /// One bounded step of sharing: a page is looked at, or pairs that were found are merged. False
+    /// when there is nothing to do, or nothing yet.
+    pub fn share_step<M: Machine>(&mut self, machine: &mut M) -> bool {
+        let Some(mut scanner) = self.sharing.scanner.take() else {
+            return self.merge_step(machine);
+        };
+        let batch = &self.sharing.candidates;
+        let now = machine.now();
+        let waits = now.saturating_sub(scanner.gathering_since) > self.config.ticks_per_second / 10;
+        let pairs = batch.pairs.len();
+        let merge = batch.stage != Stage::Gathering || pairs == MAX_PAIRS || pairs > 0 && waits;
+        let scanned = !merge && self.scan_next(machine, &mut scanner, now);
+        if pairs == 0 {
+            scanner.gathering_since = now;
+        }
+        self.sharing.scanner = Some(scanner);
+        scanned || merge && self.merge_step(machine)
+    }
+
+    /// Looks at the next page, if its turn has come.
+    fn scan_next<M: Machine>(&mut self, machine: &M, scanner: &mut Scanner, now: u64) -> bool {
+        if self.sharing.records.lengths().0 == 0 && !self.has_spare_frames(1) {
+            return false;
+        }
+        let ticks = self.config.ticks_per_second;
+        for _ in 0..=MAX_DOMAINS {
+            let slot = Slot(scanner.slot as u16);
+            let domain = self.domains[slot.index()].as_ref().filter(|domain| domain.is_running());
+            let next = domain.map_or(NextPage::End, |domain| {
+                domain.movable.next_mergeable(scanner.page, WORDS_A_STEP)
+            });
+            let (Some(domain), true) = (domain, next != NextPage::End) else {
+                scanner.page = 0;
+                scanner.slot = (scanner.slot + 1) % MAX_DOMAINS;
+                scanner.counters.passes += u64::from(scanner.slot == 0);
+                if scanner.slot == 0 {
+                    return false;
+                }
+                continue;
+            };
+            match next {
+                NextPage::Later(page) => scanner.page = page,
+                NextPage::Page(page) => {
+                    let ScanConfig { pages_per_second, host_pages_per_second, .. } = scanner.config;
+                    let (own, host) = scanner.buckets.split_at_mut(MAX_DOMAINS);
+                    let may = own[slot.index()].take(now, pages_per_second, ticks)
+                        && host[0].take(now, host_pages_per_second, ticks);
+                    if !may {
+                        // The others have their turn.
+                        scanner.page = page;
+                        return false;
+                    }
+                    scanner.page = page + 1;
+                    let name = PageName { domain: domain.id, page: Pfn(page) };
+                    self.scan_page(machine, scanner, slot, name);
+                }
+                NextPage::End => {}
+            }
+            return true;
+        }
+        false
+    }
+
+    fn scan_page<M: Machine>(
+        &mut self,
+        machine: &M,
+        scanner: &mut Scanner,
+        slot: Slot,
+        name: PageName,
+    ) {
+        let Some(frame) = self.own_frame_of(machine, name) else { return };
+        scanner.counters.scanned += 1;
+        let index = (frame.0 - self.frames.base().0) as usize;
+        if is_zero(machine, frame) {
+            // What is zeros is not asked for whether it changes: it is what is shared most.
+            scanner.counters.zero += 1;
+        } else if !scanner.is_steady(machine, frame, index) {
+            scanner.counters.volatile += 1;
+            return;
+        }
+        let group = self.group_of(slot);
+        scanner.counters.hashed += 1;
+        let hash = scanner.hash_of(machine, frame, group);
+        let not = (slot, name.page);
+        let found: heapless::Vec<Found, 8> =
+            scanner.hints.find(About::Hash, hash, not).take(8).collect();
+        for found in found {
+            scanner.counters.hints += 1;
+            let side = match found {
+                Found::Frame(frame) => {
+                    let shared = self.frames.shared(frame);
+                    if shared.is_none_or(|shared| shared.group != group) {
+                        scanner.counters.stale += u64::from(shared.is_none());
+                        if shared.is_none() {
+                            scanner.hints.forget_frame(hash, frame);
+                        }
+                        continue;
+                    }
+                    Side::Frame(frame)
+                }
+                Found::Page(slot, page, hinted) => {
+                    match self.true_hint(machine, scanner, (slot, page, hinted), group, hash) {
+                        Some(name) => Side::Page(name),
+                        None => {
+                            scanner.counters.stale += 1;
+                            scanner.hints.forget_page(hash, slot, page);
+                            continue;
+                        }
+                    }
+                }
+            };
+            if self.want_merge_of(machine, side, name, Some(hash)) {
+                return;
+            }
+        }
+        scanner.hints.add_page(hash, slot, name.page, frame);
+    }
+
+    /// The page that a hint tells of, if it has the frame and the hash that it had.
+    fn true_hint<M: Machine>(
+        &self,
+        machine: &M,
+        scanner: &Scanner,
+        (slot, page, hinted): (Slot, Pfn, Mfn),
+        group: GroupKey,
+        hash: u64,
+    ) -> Option<PageName> {
+        let domain = self.domains[slot.index()].as_ref()?.id;
+        let name = PageName { domain, page };
+        let frame = self.own_frame_of(machine, name)?;
+        let same = frame == hinted
+            && self.group_of(slot) == group
+            && scanner.hash_of(machine, frame, group) == hash;
+        same.then_some(name)
+    }
+
+    /// Two pages were merged: what has that hash is a shared frame from now on.
+    pub(super) fn note_shared(&mut self, pair: Pair) {
+        let (Some(hash), Some(slot)) = (pair.hash, Slot::of(pair.second.domain)) else { return };
+        let Some(index) = self.sharing.records.find_page(slot, pair.second.page) else { return };
+        let frame = self.sharing.records.page(index).frame;
+        let Some(shared) = self.frames.shared(frame) else { return };
+        let sharers = shared.sharers;
+        if let Some(scanner) = &mut self.sharing.scanner {
+            scanner.hints.add_frame(hash, frame, sharers);
+        }
+    }
+
+    /// A guest says what is in a page: it is compared with the page of the group of which the
+    /// same was said last.
+    pub(crate) fn note_content<M: Machine>(
+        &mut self,
+        machine: &M,
+        slot: Slot,
+        page: Pfn,
+        content: u64,
+    ) {
+        let Some(mut scanner) = self.sharing.scanner.take() else { return };
+        let hash = scanner.hash_of_content(self.group_of(slot), content);
+        let name = PageName { domain: self.domain(slot).id, page };
+        let found = scanner.hints.find(About::Content, hash, (slot, page)).next();
+        let other = match found {
+            Some(Found::Page(other, page, _)) => self.domains[other.index()]
+                .as_ref()
+                .map(|domain| PageName { domain: domain.id, page }),
+            _ => None,
+        };
+        let wanted =
+            other.is_some_and(|other| self.want_merge_of(machine, Side::Page(other), name, None));
+        if wanted {
+            scanner.counters.named += 1;
+        } else {
+            scanner.hints.add_content(hash, slot, page);
+        }
+        self.sharing.scanner = Some(scanner);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_gives_what_its_rate_is() {
+        let mut bucket = Bucket::default();
+        let mut taken = 0;
+        for now in 0..10_000 {
+            taken += u32::from(bucket.take(now, 100, 1000));
+        }
+        assert!((999..=1001).contains(&taken), "{taken}");
+        // What was not taken for long does not come all at once.
+        let burst = (0..1000).filter(|_| bucket.take(1_000_000, 100, 1000)).count();
+        assert_eq!(burst, 10);
+    }
+}

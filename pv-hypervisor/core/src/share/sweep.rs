@@ -1,0 +1,126 @@
+//! The look at every level-1 table for the entries that map some frames.
+//!
+//! There is no list of who maps a frame: to keep one would cost every update of a table, and
+//! few frames are ever merged. The guests go on meanwhile. What the sweep finds is a guess that
+//! is checked when it is used: the entries found are all there are exactly if they are as many
+//! as the frame's references, apart from its owner's.
+
+use super::EntryPlace;
+use super::candidates::{Candidates, Stage};
+use crate::budget::Budget;
+use crate::format::{Entry, Format};
+use crate::frame::{Frame, FrameTable, Owned, Type};
+use crate::machine::Machine;
+use crate::platform::Platform;
+use crate::state::State;
+use hypercall_abi::addr::Level;
+use hypercall_abi::{DomainId, Mfn};
+
+/// Frames that are looked at together, and what that costs.
+const FRAMES: usize = 64;
+const FRAMES_COST: u32 = 40;
+
+/// Entries that are looked at together, and what that costs.
+const ENTRIES: usize = 32;
+const ENTRIES_COST: u32 = 50;
+
+impl<P: Platform> State<P> {
+    /// One bounded step of merging the pairs that are wanted. False when none is.
+    pub fn merge_step<M: Machine>(&mut self, machine: &mut M) -> bool {
+        let mut candidates = core::mem::replace(&mut self.sharing.candidates, Candidates::NONE);
+        let worked = match candidates.stage {
+            Stage::Gathering if candidates.pairs.is_empty() => false,
+            Stage::Gathering => {
+                candidates.pages.sort_unstable_by_key(|candidate| candidate.frame);
+                candidates.stage = Stage::Sweeping { frame: 0, entry: 0 };
+                true
+            }
+            Stage::Sweeping { frame, entry } => {
+                let mut budget = Budget::new(self.budget);
+                candidates.stage = sweep::<P::Format, M>(
+                    &self.frames,
+                    machine,
+                    &mut candidates,
+                    (frame, entry),
+                    &mut budget,
+                );
+                true
+            }
+            Stage::Merging { next } => {
+                match candidates.pairs.get(next).copied() {
+                    Some(pair) => {
+                        let result = self.merge_pair(machine, &candidates, pair);
+                        self.count_merge(result);
+                        if result.is_ok() {
+                            self.note_shared(pair);
+                        }
+                        candidates.stage = Stage::Merging { next: next + 1 };
+                    }
+                    None => candidates.clear(),
+                }
+                true
+            }
+        };
+        self.sharing.candidates = candidates;
+        worked
+    }
+}
+
+/// Goes on with a sweep: where it stands afterwards.
+fn sweep<F: Format, M: Machine>(
+    frames: &FrameTable,
+    machine: &M,
+    candidates: &mut Candidates,
+    (mut frame, mut entry): (usize, usize),
+    budget: &mut Budget,
+) -> Stage {
+    while frame < frames.len() {
+        if frame.is_multiple_of(FRAMES) && entry == 0 && !budget.spend(FRAMES_COST) {
+            return Stage::Sweeping { frame, entry };
+        }
+        let number = Mfn(frames.base().0 + frame as u64);
+        if let Ok(Frame::Owned(owned)) = frames.get(number)
+            && is_leaf_table(owned)
+            && candidates.pages.iter().any(|candidate| candidate.name.domain == owned.owner)
+        {
+            while entry < F::ENTRIES {
+                if !budget.spend(ENTRIES_COST) {
+                    return Stage::Sweeping { frame, entry };
+                }
+                look_at::<F, M>(machine, candidates, owned.owner, number, entry);
+                entry += ENTRIES;
+            }
+        }
+        entry = 0;
+        frame += 1;
+    }
+    Stage::Merging { next: 0 }
+}
+
+/// Whether a frame is a level-1 table whose entries hold references.
+pub(super) fn is_leaf_table(owned: &Owned) -> bool {
+    owned.kind == Type::Table(Level::L1) && owned.hold.is_valid()
+}
+
+/// Looks at some entries of a table.
+fn look_at<F: Format, M: Machine>(
+    machine: &M,
+    candidates: &mut Candidates,
+    owner: DomainId,
+    table: Mfn,
+    first: usize,
+) {
+    let mut words = [0; ENTRIES];
+    let words = &mut words[..ENTRIES.min(F::ENTRIES - first)];
+    machine.read_block(table, first, words);
+    for (offset, value) in words.iter().enumerate() {
+        let Ok(Entry::Leaf(leaf)) = F::decode(*value, Level::L1) else { continue };
+        let found = candidates.pages.binary_search_by_key(&leaf.frame, |known| known.frame);
+        let Ok(found) = found else { continue };
+        let candidate = &mut candidates.pages[found];
+        if candidate.name.domain == owner {
+            let place = EntryPlace::new(table, first + offset);
+            candidate.overflow |= candidate.places.push(place).is_err();
+        }
+    }
+}
