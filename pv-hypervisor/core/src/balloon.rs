@@ -1,10 +1,11 @@
 //! What the balloon's calls have in common: giving extents, taking them, and the target.
 //!
-//! An extent of 512 frames is more than one entry's budget can scrub, so that a call works on it in
-//! pieces. Giving: all of it is looked at and then released, in one piece. Taking: the frames of a
-//! whole block are scrubbed one by one, and when all are clean they are taken in one piece. Between
-//! the pieces the block belongs to nobody, as before: another domain may take a frame of it,
-//! and the call looks for another block, a few times.
+//! An extent of 512 frames is more than one entry may work on, so that a call does it in pieces.
+//! Giving: all of it is looked at, then it is released, a piece an entry. Taking: frames of a whole block are
+//! scrubbed and taken one by one. In between another domain may take a frame of the block; then
+//! those taken go back, and the call looks for another block, a few times. The domain itself
+//! can do nothing meanwhile: its only vCPU is in the call, and nobody refers to a frame of another
+//! domain but by a grant, which is a reference.
 
 use crate::budget::Budget;
 use crate::call::{Answer, Refusal, Work};
@@ -24,8 +25,11 @@ const GIVE: u32 = 9;
 /// Cost of taking one frame, its scrubbing included; and of scrubbing it alone.
 const TAKE: u32 = 190;
 
-/// Cost of looking whether one frame of a block is clean.
-const LOOK: u32 = 2;
+/// Cost of taking one frame of a block that is clean.
+const TAKE_CLEAN: u32 = 8;
+
+/// Frames of an extent that are released in one piece.
+const PIECE: u64 = 128;
 
 /// Blocks that a call may lose to others before it says that there is none.
 const MAX_LOST: u8 = 8;
@@ -54,6 +58,17 @@ pub(crate) struct Giving {
     pub(crate) order: Order,
     /// They are reported as free, not ballooned.
     pub(crate) reported: bool,
+    /// Frames of the next extent that are released already: it was looked at.
+    pub(crate) released: u16,
+    /// The first frame of that extent: the guest's word for it is read once.
+    pub(crate) first: Mfn,
+}
+
+impl Giving {
+    /// All of it is left.
+    pub(crate) const fn new(count: u64, order: Order, reported: bool) -> Giving {
+        Giving { done: 0, count, order, reported, released: 0, first: Mfn::NONE }
+    }
 }
 
 /// What is left of a call that asks for extents.
@@ -65,17 +80,17 @@ pub(crate) struct Taking {
     pub(crate) count: u64,
     /// How large they are.
     pub(crate) order: Order,
-    /// The block that is being scrubbed.
+    /// The block that is being taken.
     pub(crate) claim: Option<Claim>,
 }
 
-/// A block that a call has chosen, and that is nobody's still.
+/// A block that a call has chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Claim {
     /// Its first frame.
     pub(crate) first: Mfn,
-    /// Frames of it that were found clean, or scrubbed, one after another from the first.
-    pub(crate) clean: u16,
+    /// Frames of it that the domain has, from the first.
+    pub(crate) taken: u16,
     /// Blocks that were lost before.
     pub(crate) lost: u8,
 }
@@ -115,23 +130,34 @@ impl<P: Platform> State<P> {
     ) -> Answer {
         let arguments = self.vcpu(slot).arguments;
         while giving.done < giving.count {
-            if !self.afford(budget, giving.order, GIVE) {
-                return self.leave_work(slot, Work::Give(giving));
-            }
-            let first = Mfn(machine.read(arguments, giving.done as usize));
-            if let Err(error) = self.check_given(slot, first, giving.order) {
-                return Answer::Done(Err(Refusal { error, done: giving.done }));
+            let frames = match giving.order {
+                Order::Frame => budget.spend(GIVE).then_some(1),
+                Order::Extent => budget.spend_whole(self.budget).then_some(PIECE),
+            };
+            let Some(frames) = frames else { return self.leave_work(slot, Work::Give(giving)) };
+            if giving.released == 0 {
+                giving.first = Mfn(machine.read(arguments, giving.done as usize));
+                if let Err(error) = self.check_given(slot, giving.first, giving.order) {
+                    return Answer::Done(Err(Refusal { error, done: giving.done }));
+                }
             }
             match giving.order {
-                Order::Frame => self.frames.release(first),
-                Order::Extent => self.frames.release_extent(first),
+                Order::Frame => self.frames.release(giving.first),
+                Order::Extent => {
+                    let from = Mfn(giving.first.0 + u64::from(giving.released));
+                    self.frames.release_run(from, frames);
+                }
             }
             let domain = self.domain_mut(slot);
-            domain.frames -= giving.order.frames();
+            domain.frames -= frames;
             if giving.reported {
-                domain.balloon.reported_frames += giving.order.frames();
+                domain.balloon.reported_frames += frames;
             }
-            giving.done += 1;
+            giving.released += frames as u16;
+            if u64::from(giving.released) == giving.order.frames() {
+                giving.done += 1;
+                giving.released = 0;
+            }
         }
         Answer::Done(Ok(giving.done))
     }
@@ -160,25 +186,23 @@ impl<P: Platform> State<P> {
         let arguments = self.vcpu(slot).arguments;
         while taking.done < taking.count {
             let domain = self.domain(slot);
-            if domain.max_frames.saturating_sub(domain.backed_pages()) < taking.order.frames() {
+            let has = taking.claim.map_or(0, |claim| u64::from(claim.taken));
+            if domain.max_frames - (domain.backed_pages() - has) < taking.order.frames() {
                 return refused(taking, Error::QuotaExceeded);
             }
             let first = match taking.order {
-                _ if !self.has_spare_frames(taking.order.frames()) => None,
+                // What was begun is ended: the domain has a part of the extent already.
+                _ if has == 0 && !self.has_spare_frames(taking.order.frames()) => None,
                 Order::Frame => {
                     if !budget.spend(TAKE) {
                         return self.leave_work(slot, Work::Take(taking));
                     }
                     self.take_frame(machine, slot)
                 }
-                Order::Extent => match self.clean_block(machine, &mut taking.claim, budget) {
-                    Cleaning::Clean(first) => {
-                        self.take_extent(slot, first);
-                        taking.claim = None;
-                        Some(first)
-                    }
-                    Cleaning::None => None,
-                    Cleaning::More => return self.leave_work(slot, Work::Take(taking)),
+                Order::Extent => match self.take_block(machine, slot, &mut taking.claim, budget) {
+                    Block::Taken(first) => Some(first),
+                    Block::None => None,
+                    Block::More => return self.leave_work(slot, Work::Take(taking)),
                 },
             };
             let Some(first) = first else { return refused(taking, Error::NoMemory) };
@@ -191,79 +215,76 @@ impl<P: Platform> State<P> {
         Answer::Done(Ok(taking.done))
     }
 
-    /// Spends what one element costs: for an extent all that an entry has, as long as nothing of
-    /// it is spent.
-    fn afford(&self, budget: &mut Budget, order: Order, frame: u32) -> bool {
-        match order {
-            Order::Frame => budget.spend(frame),
-            Order::Extent => budget.spend_whole(self.budget),
-        }
-    }
-
-    /// Finds a whole block and scrubs it, as far as the budget goes.
-    fn clean_block<M: Machine>(
+    /// Takes a whole block for a domain, as far as the budget goes; its limit has been looked at.
+    fn take_block<M: Machine>(
         &mut self,
         machine: &mut M,
+        slot: Slot,
         claim: &mut Option<Claim>,
         budget: &mut Budget,
-    ) -> Cleaning {
-        let lost = claim.map_or(0, |claim| claim.lost);
+    ) -> Block {
+        let mut lost = 0;
+        if let Some(Claim { first, taken, lost: before }) = *claim {
+            lost = before;
+            if u64::from(self.frames.block_unowned(first)) + u64::from(taken) != EXTENT_FRAMES {
+                if taken > 0 {
+                    if !budget.spend_whole(self.budget) {
+                        return Block::More;
+                    }
+                    let some = u64::from(taken).min(PIECE);
+                    let from = Mfn(first.0 + u64::from(taken) - some);
+                    self.frames.release_run(from, some);
+                    self.domain_mut(slot).frames -= some;
+                    *claim = Some(Claim { first, taken: taken - some as u16, lost });
+                    return Block::More;
+                }
+                *claim = None;
+                lost += 1;
+            }
+        }
         let mut now = match *claim {
-            Some(claim) if self.frames.is_whole(claim.first) => claim,
-            _ => match self.frames.whole_block() {
-                None => return Cleaning::None,
-                Some(first) => Claim { first, clean: 0, lost: lost + u8::from(claim.is_some()) },
+            Some(claim) => claim,
+            None if lost > MAX_LOST => return Block::None,
+            None => match self.frames.whole_block() {
+                None => return Block::None,
+                Some(first) => Claim { first, taken: 0, lost },
             },
         };
-        if now.lost > MAX_LOST {
-            return Cleaning::None;
-        }
-        while u64::from(now.clean) < EXTENT_FRAMES {
-            if !budget.spend(LOOK) {
+        let id = self.domain(slot).id;
+        while u64::from(now.taken) < EXTENT_FRAMES {
+            if !budget.spend(TAKE_CLEAN) {
                 *claim = Some(now);
-                return Cleaning::More;
+                return Block::More;
             }
-            let frame = Mfn(now.first.0 + u64::from(now.clean));
+            let frame = Mfn(now.first.0 + u64::from(now.taken));
             if self.frames.scrub(machine, &mut self.tlb, frame) {
                 budget.spend(TAKE);
             }
-            now.clean += 1;
+            self.frames.take_free(frame, id);
+            self.domain_mut(slot).gained_frame();
+            now.taken += 1;
         }
-        *claim = Some(now);
-        if !budget.spend_whole(self.budget) {
-            return Cleaning::More;
-        }
-        if self.frames.is_clean(now.first) {
-            return Cleaning::Clean(now.first);
-        }
-        // It was another's in the meantime, and came back dirty.
-        *claim = Some(Claim { clean: 0, lost: now.lost + 1, ..now });
-        return Cleaning::More;
+        *claim = None;
+        Block::Taken(now.first)
     }
 
     /// Takes a whole block for a domain that is being built.
-    pub(crate) fn take_block<M: Machine>(&mut self, machine: &mut M, slot: Slot) -> Option<Mfn> {
-        match self.clean_block(machine, &mut None, &mut Budget::unlimited()) {
-            Cleaning::Clean(first) => {
-                self.take_extent(slot, first);
-                Some(first)
-            }
-            Cleaning::None | Cleaning::More => None,
+    pub(crate) fn take_block_now<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+    ) -> Option<Mfn> {
+        match self.take_block(machine, slot, &mut None, &mut Budget::unlimited()) {
+            Block::Taken(first) => Some(first),
+            Block::None | Block::More => None,
         }
-    }
-
-    /// Takes a whole clean block for a domain; its limit has been looked at.
-    fn take_extent(&mut self, slot: Slot, first: Mfn) {
-        let id = self.domain(slot).id;
-        self.frames.take_extent(first, id);
-        self.domain_mut(slot).gained_frames(EXTENT_FRAMES);
     }
 }
 
-/// What has come of scrubbing a block.
-enum Cleaning {
-    /// All of it is clean.
-    Clean(Mfn),
+/// What has come of taking a block.
+enum Block {
+    /// All of it is the domain's.
+    Taken(Mfn),
     /// No block is whole.
     None,
     /// The budget is spent.

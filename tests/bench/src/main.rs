@@ -3,7 +3,7 @@
 //! several runs, less an empty pair of readings. `cargo xtask bench` boots two of these.
 //!
 //! Command line: `role=bench peer=N`; `role=worst peer=N`, which makes each call at its longest
-//! first; or `role=peer peer=N` for the domain that gives grants
+//! first; `role=extents`, which gives 1 GiB back; or `role=peer peer=N` for the domain that gives grants
 //! and answers events.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]

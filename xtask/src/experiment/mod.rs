@@ -8,6 +8,7 @@ mod estimators;
 mod fleet;
 mod forced;
 mod freed_returns;
+mod give_back;
 mod idle_tax;
 mod isolation;
 mod oom_burst;
@@ -50,7 +51,7 @@ struct Entry {
 }
 
 /// Every experiment, in the order of the book.
-const ALL: [Entry; 11] = [
+const ALL: [Entry; 12] = [
     Entry {
         name: "idle-tax",
         about: "two guests of 256 MB, one idle: ESX's experiment",
@@ -100,6 +101,11 @@ const ALL: [Entry; 11] = [
         name: "freed-returns",
         about: "boots a guest: how soon the machine has back what it frees",
         run: freed_returns::run,
+    },
+    Entry {
+        name: "give-back",
+        about: "boots a guest: calls that it takes to give 1 GiB back",
+        run: give_back::run,
     },
     Entry {
         name: "isolation",

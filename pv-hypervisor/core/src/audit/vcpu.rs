@@ -122,11 +122,12 @@ fn cursors_are_bounded(vcpu: &Vcpu) -> bool {
         Some(Work::Update(update)) => {
             update.done() <= update.count() && update.count() <= pte_update::MAX_UPDATES
         }
-        Some(Work::Give(Giving { done, count, .. })) => {
-            done <= count && *count <= balloon_inflate::MAX_FRAMES
+        Some(Work::Give(Giving { done, count, released, .. })) => {
+            let begun = u64::from(*released) < EXTENT_FRAMES;
+            done <= count && *count <= balloon_inflate::MAX_FRAMES && begun
         }
         Some(Work::Take(Taking { done, count, claim, .. })) => {
-            let claimed = claim.is_none_or(|claim| u64::from(claim.clean) <= EXTENT_FRAMES);
+            let claimed = claim.is_none_or(|claim| u64::from(claim.taken) < EXTENT_FRAMES);
             done <= count && *count <= balloon_deflate::MAX_FRAMES && claimed
         }
         Some(Work::Unshare { first: _, done, count }) => {

@@ -20,5 +20,5 @@ pub(super) fn run<P: Platform, M: Machine>(
     budget: &mut Budget,
 ) -> Answer {
     let BalloonInflate { count, order } = *call;
-    state.give(machine, slot, Giving { done: 0, count, order, reported: false }, budget)
+    state.give(machine, slot, Giving::new(count, order, false), budget)
 }

@@ -28,7 +28,7 @@ pub(super) fn run<P: Platform, M: Machine>(
     match *call {
         BalloonReport::Statistics => Answer::from(statistics(state, machine, slot)),
         BalloonReport::Free { count, order } => {
-            state.give(machine, slot, Giving { done: 0, count, order, reported: true }, budget)
+            state.give(machine, slot, Giving::new(count, order, true), budget)
         }
     }
 }

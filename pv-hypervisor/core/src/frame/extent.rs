@@ -113,17 +113,9 @@ impl FrameTable {
             .map(move |(index, block)| (Mfn((first + index as u64) * EXTENT_FRAMES), block.unowned))
     }
 
-    /// Whether nobody owns a frame of the block that begins there.
-    pub(crate) fn is_whole(&self, first: Mfn) -> bool {
-        let index = self.blocks.of(first);
-        u64::from(self.blocks.blocks[index].unowned) == EXTENT_FRAMES
-    }
-
-    /// Whether every frame of a block of the table is free.
-    pub(crate) fn is_clean(&self, first: Mfn) -> bool {
-        let start = (first.0 - self.base().0) as usize;
-        let frames = &self.frames[start..start + EXTENT_FRAMES as usize];
-        frames.iter().all(|frame| matches!(frame, Frame::Free { .. }))
+    /// Frames of the block that begins there which nobody owns.
+    pub(crate) fn block_unowned(&self, first: Mfn) -> u16 {
+        self.blocks.blocks[self.blocks.of(first)].unowned
     }
 
     /// Whether a domain may give the extent that begins there.
@@ -152,32 +144,31 @@ impl FrameTable {
         }
     }
 
-    /// Gives an extent back that was checked; its frames are dirty until scrubbed, and lie on the
-    /// list in their order.
-    pub(crate) fn release_extent(&mut self, first: Mfn) {
+    /// Gives some frames in a row back, of one block, that were checked; they are dirty until scrubbed,
+    /// and lie on the list in their order.
+    pub(crate) fn release_run(&mut self, first: Mfn, frames: u64) {
         let start = (first.0 - self.base().0) as usize;
+        let end = start + frames as usize;
         let mut next = self.dirty_head();
-        for index in (start..start + EXTENT_FRAMES as usize).rev() {
+        for index in (start..end).rev() {
             let previous = if index == start { None } else { link(index - 1) };
             let epoch = match self.frames[index] {
                 Frame::Owned(owned) => owned.epoch,
-                _ => unreachable!("the extent was checked to be owned"),
+                _ => unreachable!("the run was checked to be owned"),
             };
             self.frames[index] = Frame::Dirty { next, previous, epoch };
             next = link(index);
         }
-        self.joined_dirty(start + EXTENT_FRAMES as usize - 1, start);
-        self.blocks.gained(first, EXTENT_FRAMES as u16);
+        self.joined_dirty(end - 1, start);
+        self.blocks.gained(first, frames as u16);
     }
 
-    /// Takes a whole block whose frames are all free.
-    pub(crate) fn take_extent(&mut self, first: Mfn, domain: DomainId) {
-        let start = (first.0 - self.base().0) as usize;
-        for index in start..start + EXTENT_FRAMES as usize {
-            self.unlink_free(index);
-            self.frames[index] = Frame::Owned(Owned::new(domain));
-        }
-        self.blocks.lost(first, EXTENT_FRAMES as u16);
+    /// Takes a frame that is free, wherever it is on the list.
+    pub(crate) fn take_free(&mut self, frame: Mfn, domain: DomainId) {
+        let index = (frame.0 - self.base().0) as usize;
+        self.unlink_free(index);
+        self.frames[index] = Frame::Owned(Owned::new(domain));
+        self.blocks.lost(frame, 1);
     }
 }
 

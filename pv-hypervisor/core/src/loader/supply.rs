@@ -37,7 +37,7 @@ impl Supply {
         if contiguous {
             supply.runs.try_reserve_exact(wanted as usize).map_err(|_| BuildError::NoHeap)?;
             while (supply.runs.len() as u64) < wanted
-                && let Some(first) = state.take_block(machine, slot)
+                && let Some(first) = state.take_block_now(machine, slot)
             {
                 supply.runs.push(first);
             }
@@ -70,7 +70,7 @@ impl Supply {
     ) -> Option<Mfn> {
         if self.contiguous
             && self.rest.is_empty()
-            && let Some(first) = state.take_block(machine, slot)
+            && let Some(first) = state.take_block_now(machine, slot)
         {
             self.rest = first.0..first.0 + EXTENT_FRAMES;
         }

@@ -8,6 +8,7 @@
 use super::candidates::{Candidate, Candidates, Pair, Side};
 use super::records::{EntryPlace, MAX_ENTRIES};
 use super::sweep::is_leaf_table;
+use crate::call::Work;
 use crate::domain::Slot;
 use crate::format::{Entry, Format};
 use crate::frame::{GroupKey, Type};
@@ -103,6 +104,11 @@ impl<P: Platform> State<P> {
             return Err(Unmerged::Stale);
         }
         let slot = Slot::of(name.domain).ok_or(Unmerged::Stale)?;
+        // A call that gives an extent has checked frames that it has not released yet, and one that
+        // takes an extent has frames that the guest does not know of: neither may move.
+        if matches!(self.vcpu(slot).work, Some(Work::Give(_) | Work::Take(_))) {
+            return Err(Unmerged::Stale);
+        }
         let owned = self.frames.owned_by(*frame, name.domain).map_err(|_| Unmerged::Stale)?;
         let movable = matches!(owned.kind, Type::None | Type::Writable)
             && !*overflow

@@ -2,6 +2,7 @@
 
 mod arch;
 mod calls;
+mod extents;
 mod measure;
 mod memory;
 mod paging;
@@ -16,11 +17,14 @@ use measure::Bench;
 pv_guest::entry!(main);
 
 fn main(info: &'static StartInfo) -> Result<(), &'static str> {
-    let (mut is_peer, mut is_worst) = (false, false);
+    let (mut is_peer, mut is_worst, mut is_extents) = (false, false, false);
     let mut other = None;
     for word in info.command_line().split_ascii_whitespace() {
         match word.split_once('=') {
-            Some(("role", role)) => (is_peer, is_worst) = (role == "peer", role == "worst"),
+            Some(("role", role)) => {
+                (is_peer, is_worst) = (role == "peer", role == "worst");
+                is_extents = role == "extents";
+            }
             Some(("peer", number)) => other = number.parse().ok().map(DomainId),
             _ => return Err("the command line has an unknown word"),
         }
@@ -35,6 +39,10 @@ fn main(info: &'static StartInfo) -> Result<(), &'static str> {
         }
         (true, None) => return Err("a peer wants peer=N, the domain that measures"),
         (false, _) => {}
+    }
+    if is_extents {
+        extents::rows(&mut bench);
+        return Ok(());
     }
     let met = other.map(|other| sharing::meet(&mut bench, other));
     if is_worst {

@@ -114,11 +114,11 @@ fn i41_a_call_counts_beyond_the_argument_frame() {
     speaks([41], |scene| scene.vcpu(OWN).work = Some(updates(scene, 0, 257)));
     speaks([41], |scene| scene.vcpu(OWN).work = Some(updates(scene, 3, 2)));
     speaks([], |scene| scene.vcpu(OWN).work = Some(updates(scene, 2, 256)));
-    let giving = |done, count| Giving { done, count, order: Order::Frame, reported: false };
+    let giving = |done, count| Giving { done, ..Giving::new(count, Order::Frame, false) };
     speaks([41], |scene| scene.vcpu(OWN).work = Some(Work::Give(giving(0, 513))));
     let taking = |done, count, claim| Taking { done, count, order: Order::Extent, claim };
     speaks([41], |scene| scene.vcpu(OWN).work = Some(Work::Take(taking(9, 8, None))));
-    let claim = Some(Claim { first: Mfn(0x200), clean: 513, lost: 0 });
+    let claim = Some(Claim { first: Mfn(0x200), taken: 512, lost: 0 });
     speaks([41], |scene| scene.vcpu(OWN).work = Some(Work::Take(taking(0, 8, claim))));
 }
 

@@ -37,7 +37,8 @@ impl<P: Platform> Encoder<'_, P> {
                 self.byte(3);
                 self.update(update);
             }
-            Work::Give(Giving { done, count, order, reported }) => {
+            // The model's memory is smaller than an extent: none is ever half given.
+            Work::Give(Giving { done, count, order, reported, released: _, first: _ }) => {
                 self.byte(4);
                 self.flag(*order == Order::Extent);
                 self.flag(*reported);
