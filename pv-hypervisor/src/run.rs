@@ -289,6 +289,15 @@ impl Hypervisor {
                     // One that is gone needs none.
                     let _ = self.state.set_target(&mut self.machine, domain, pages.into());
                 }
+                Some(Input::Change(Source(domain), pages)) => {
+                    let id = DomainId(domain);
+                    let before =
+                        self.state.domain_of(id).map(|domain| domain.balloon.target_frames);
+                    if let Some(target) = before.and_then(|to| to.checked_add_signed(pages.into()))
+                    {
+                        let _ = self.state.set_target(&mut self.machine, id, target);
+                    }
+                }
                 None => {}
             }
         }

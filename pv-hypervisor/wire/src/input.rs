@@ -5,6 +5,7 @@
 //! 0x00 lo hi     selects the domain of that identity, low byte first
 //! 0x00 0x00 0x00 types a zero byte, as no domain has the identity 0
 //! 0x00 0xfe 0xff and six bytes: a domain, low byte first, and a target in pages, likewise
+//! 0x00 0xfd 0xff and six bytes: a domain, and by how many pages its target changes, signed
 //! 0x00 0xff 0xff asks for the census of page tables, as no domain has that identity either
 //! ```
 //!
@@ -24,6 +25,8 @@ pub enum Input {
     Census,
     /// A domain is to own so many pages.
     Target(Source, u32),
+    /// A domain is to own so many pages more, or fewer.
+    Change(Source, i32),
 }
 
 /// What stands in the place of a domain to ask for the census.
@@ -31,6 +34,9 @@ const CENSUS: u16 = u16::MAX;
 
 /// And for a target.
 const TARGET: u16 = u16::MAX - 1;
+
+/// And for the change of one.
+const CHANGE: u16 = u16::MAX - 2;
 
 /// Takes an input line apart, byte by byte.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -49,6 +55,8 @@ enum State {
     Low(u8),
     /// In the bytes of a target, of which so many have come.
     Target([u8; 6], u8),
+    /// In those of a change.
+    Change([u8; 6], u8),
 }
 
 impl InputDecoder {
@@ -67,8 +75,19 @@ impl InputDecoder {
             (State::Low(low), high) => match u16::from_le_bytes([low, high]) {
                 CENSUS => (State::Plain, Some(Input::Census)),
                 TARGET => (State::Target([0; 6], 0), None),
+                CHANGE => (State::Change([0; 6], 0), None),
                 domain => (State::Plain, Some(Input::Select(Source(domain)))),
             },
+            (State::Change(mut bytes, count), byte) => {
+                bytes[usize::from(count)] = byte;
+                let [low, high, pages @ ..] = bytes;
+                if count < 5 {
+                    (State::Change(bytes, count + 1), None)
+                } else {
+                    let domain = Source(u16::from_le_bytes([low, high]));
+                    (State::Plain, Some(Input::Change(domain, i32::from_le_bytes(pages))))
+                }
+            }
             (State::Target(mut bytes, count), byte) => {
                 bytes[usize::from(count)] = byte;
                 let [low, high, pages @ ..] = bytes;
@@ -102,6 +121,12 @@ pub fn target(domain: Source, pages: u32) -> impl Iterator<Item = u8> {
     select(Source(TARGET)).into_iter().chain(domain).chain(pages.to_le_bytes())
 }
 
+/// The bytes that change a domain's target by so many pages.
+pub fn change(domain: Source, pages: i32) -> impl Iterator<Item = u8> {
+    let domain = domain.0.to_le_bytes();
+    select(Source(CHANGE)).into_iter().chain(domain).chain(pages.to_le_bytes())
+}
+
 /// The bytes that type a byte.
 pub fn typed(byte: u8) -> impl Iterator<Item = u8> {
     let bytes = [byte, 0, 0];
@@ -128,6 +153,7 @@ mod tests {
         line.extend(select(Source(0x0201)));
         line.extend(census());
         line.extend(target(Source(0x0102), 0x0a00_0b0c));
+        line.extend(change(Source(3), -2048));
         line.push(b'\r');
         let mut expected = std::vec![Input::Typed(b'l'), Input::Typed(b's')];
         expected.push(Input::Select(Source(2)));
@@ -135,6 +161,7 @@ mod tests {
         expected.push(Input::Select(Source(0x0201)));
         expected.push(Input::Census);
         expected.push(Input::Target(Source(0x0102), 0x0a00_0b0c));
+        expected.push(Input::Change(Source(3), -2048));
         expected.push(Input::Typed(b'\r'));
         assert_eq!(decode(&line), expected);
     }
@@ -148,7 +175,7 @@ mod tests {
                     (0, 0) => Input::Typed(0),
                     (0xff, 0xff) => Input::Census,
                     // It takes six bytes more.
-                    (0xfe, 0xff) => continue,
+                    (0xfd | 0xfe, 0xff) => continue,
                     _ => select,
                 };
                 assert_eq!(decode(&[0, low, high, 7]), [one, Input::Typed(7)]);

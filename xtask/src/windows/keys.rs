@@ -3,12 +3,16 @@
 /// Begins a key of ours: Ctrl-A, as in `screen` and on QEMU's own console.
 pub const PREFIX: u8 = 0x01;
 
+/// Pages of 8 MiB.
+const STEP: i32 = 2048;
+
 /// What the keys do.
 pub const HELP: &str = "
   Each guest has a window; what is typed goes to the guest that is seen.
 
   Ctrl-A 0 ... 9   see that window; 0 is the hypervisor's, with every log
   Ctrl-A n, p      see the next, the previous
+  Ctrl-A +, -      this guest is to have 8 MiB more, or fewer
   Ctrl-A x         leave: the machine is ended
   Ctrl-A Ctrl-A    type Ctrl-A
   Ctrl-A ?         this text, and back
@@ -27,6 +31,8 @@ pub enum Action {
     Previous,
     /// The help, or its end.
     Help,
+    /// That the guest that is seen has so many pages more, or fewer.
+    Memory(i32),
     /// To leave.
     Leave,
 }
@@ -49,6 +55,8 @@ impl Keys {
             b'0'..=b'9' => Some(Action::Window(usize::from(byte - b'0'))),
             b'n' | b' ' => Some(Action::Next),
             b'p' => Some(Action::Previous),
+            b'+' => Some(Action::Memory(STEP)),
+            b'-' => Some(Action::Memory(-STEP)),
             b'x' => Some(Action::Leave),
             b'?' => Some(Action::Help),
             _ => None,
@@ -73,6 +81,7 @@ mod tests {
             typed(b"\x013\x01n\x01 \x01p"),
             [Action::Window(3), Action::Next, Action::Next, Action::Previous]
         );
+        assert_eq!(typed(b"\x01+\x01-"), [Action::Memory(2048), Action::Memory(-2048)]);
         assert_eq!(typed(b"\x01\x01\x01zq"), [Action::Type(1), Action::Type(b'q')]);
     }
 }

@@ -162,6 +162,11 @@ impl Windows {
                 Some(Action::Type(_)) if self.seen == LOGS => {}
                 Some(Action::Type(byte)) if self.line == Line::Plain => send.push(byte),
                 Some(Action::Type(byte)) => send.extend(input::typed(byte)),
+                // A plain line has no hypervisor at its end, and the first window no guest.
+                Some(Action::Memory(_)) if self.seen == LOGS || self.line == Line::Plain => {}
+                Some(Action::Memory(pages)) => {
+                    send.extend(input::change(Source(self.seen as u16), pages));
+                }
                 Some(Action::Leave) => return Typed::Leave,
                 Some(Action::Help) => {
                     self.help = !self.help;

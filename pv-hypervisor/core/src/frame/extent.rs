@@ -124,7 +124,7 @@ impl FrameTable {
     /// [`Error::BadFrame`]: it is not aligned, or not all of it is memory; else
     /// [`Error::NotOwner`]: not all of it is the domain's; else [`Error::Busy`].
     pub(crate) fn check_extent(&self, first: Mfn, domain: DomainId) -> Result<(), Error> {
-        if first.0 % EXTENT_FRAMES != 0 {
+        if !first.0.is_multiple_of(EXTENT_FRAMES) {
             return Err(Error::BadFrame);
         }
         let start = first.0.checked_sub(self.base().0).ok_or(Error::BadFrame)? as usize;
