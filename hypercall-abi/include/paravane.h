@@ -14,9 +14,10 @@
 #define PV_VERSION_MINOR 2ull
 #define PV_FEATURE_FLOATING_POINT 1ull
 #define PV_FEATURE_AUDIT 2ull
+#define PV_FEATURE_SHARING 4ull
 
 /* Sizes and numbers. */
-#define PV_CALL_COUNT 29ull
+#define PV_CALL_COUNT 32ull
 #define PV_STATUS_SUCCESS 0ull
 #define PV_PAGE_SHIFT 12ull
 #define PV_PAGE_SIZE 0x1000ull
@@ -177,6 +178,12 @@ enum PvNumber {
   PV_NUMBER_BATCH = 27,
   // `balloon_report`
   PV_NUMBER_BALLOON_REPORT = 28,
+  // `p2m_register`
+  PV_NUMBER_P2M_REGISTER = 29,
+  // `share_advise`
+  PV_NUMBER_SHARE_ADVISE = 30,
+  // `share_break`
+  PV_NUMBER_SHARE_BREAK = 31,
 };
 typedef uint64_t PvNumber;
 
@@ -860,6 +867,18 @@ static inline PvResult pv_batch(uint64_t count) {
 
 static inline PvResult pv_balloon_report(uint64_t what, uint64_t count, uint64_t order) {
   return pv_call(PV_NUMBER_BALLOON_REPORT, what, count, order, 0, 0, 0);
+}
+
+static inline PvResult pv_p2m_register(uint64_t count) {
+  return pv_call(PV_NUMBER_P2M_REGISTER, count, 0, 0, 0, 0, 0);
+}
+
+static inline PvResult pv_share_advise(uint64_t first, uint64_t count, uint64_t advice, uint64_t content) {
+  return pv_call(PV_NUMBER_SHARE_ADVISE, first, count, advice, content, 0, 0);
+}
+
+static inline PvResult pv_share_break(uint64_t first, uint64_t count) {
+  return pv_call(PV_NUMBER_SHARE_BREAK, first, count, 0, 0, 0, 0);
 }
 
 #endif /* PARAVANE_H */

@@ -50,6 +50,8 @@ bitflags::bitflags! {
         const FLOATING_POINT = 1 << 0;
         /// The hypervisor runs its audit after calls (a debug image): everything is slow.
         const AUDIT = 1 << 1;
+        /// The hypervisor looks for pages that are alike, and lets them share a frame.
+        const SHARING = 1 << 2;
 
         const _ = !0;
     }
@@ -57,5 +59,6 @@ bitflags::bitflags! {
 
 impl Features {
     /// Features that this version of the interface names.
-    pub const KNOWN: Features = Features::FLOATING_POINT.union(Features::AUDIT);
+    pub const KNOWN: Features =
+        Features::FLOATING_POINT.union(Features::AUDIT).union(Features::SHARING);
 }

@@ -52,7 +52,8 @@ fn calls_keep_their_numbers() {
                  balloon_inflate balloon_deflate grant_share grant_revoke grant_map grant_unmap \
                  event_alloc event_bind event_send event_mask event_close trap_register \
                  trap_return sched_yield sched_block timer_set shutdown console_write \
-                 console_read domain_query batch balloon_report p2m_register share_advise share_break";
+                 console_read domain_query batch balloon_report p2m_register share_advise \
+                 share_break";
     let table: Vec<&str> = Number::ALL.iter().map(|call| call.name()).collect();
     assert_eq!(table, names.split_whitespace().collect::<Vec<_>>());
 }

@@ -20,10 +20,15 @@ const PER_FRAME: u64 = if cfg!(feature = "audit") { 18 + 32 } else { 18 };
 #[global_allocator]
 static HEAP: TalcLock<spin::Mutex<()>, Manual> = TalcLock::new(Manual);
 
+/// Bytes for each frame where pages share frames: what is remembered of pages, of entries that map
+/// them, and of what they hash to.
+const PER_FRAME_SHARING: u64 = 64;
+
 /// Bytes that it should have on a machine with that many frames.
-pub fn bytes_for(frames: u64) -> u64 {
+pub fn bytes_for(frames: u64, sharing: bool) -> u64 {
     let domains = (frames * PAGE_SIZE / MEMORY_PER_DOMAIN).min(MAX_DOMAINS as u64);
-    BASE + frames * PER_FRAME + domains * PER_DOMAIN
+    let sharing = if sharing { frames * PER_FRAME_SHARING } else { 0 };
+    BASE + frames * PER_FRAME + sharing + domains * PER_DOMAIN
 }
 
 /// Gives the allocator its memory.

@@ -10,6 +10,7 @@ use core::ops::Range;
 use hypercall_abi::{Features, Mfn, PAGE_SIZE};
 use pv_bundle::{Bundle, BundleError, Domain, GuestImage, ImageError, Manifest, Options};
 use pv_core::Machine;
+use pv_core::share::ScanConfig;
 use pv_core::{
     BuildError, Config, ConfigError, DomainSpec, Image, Region, RegionKind, Segment, Slot, State,
 };
@@ -73,6 +74,7 @@ pub fn load<'a>(
     machine: &mut impl Machine,
     layout: &Layout,
     ticks_per_second: u64,
+    asked: crate::options::Options,
 ) -> Result<Loaded, LoadError<'a>> {
     let bundle: &'a Bundle<'a> = bundle.insert(Bundle::parse(bytes).map_err(LoadError::Bundle)?);
     let manifest = bundle.manifest();
@@ -80,6 +82,7 @@ pub fn load<'a>(
     let mut features = Features::empty();
     features.set(Features::FLOATING_POINT, arch::FloatingPoint::is_present());
     features.set(Features::AUDIT, cfg!(feature = "audit") && options.audit_period != 0);
+    features.set(Features::SHARING, asked.share != 0);
     let per_millisecond = ticks_per_second / 1000;
     let config = Config {
         ticks_per_second,
@@ -89,6 +92,9 @@ pub fn load<'a>(
     };
     let mut state = State::new(config, &regions(layout)).map_err(LoadError::Config)?;
     let frames_before = state.frames.unowned();
+    if asked.share != 0 && !share(&mut state, asked, options.scatter_seed) {
+        return Err(LoadError::Config(ConfigError::NoHeap));
+    }
     admit(manifest, frames_before)?;
     let (mut vcpus, mut claims) = (Vec::new(), Vec::new());
     for domain in &manifest.domains {
@@ -98,6 +104,7 @@ pub fn load<'a>(
             minimum: domain.min_memory / PAGE_SIZE,
             shares: domain.shares,
         });
+        state.set_sharing_group(vcpu.0, domain.group);
         vcpus.push(vcpu);
     }
     Ok(Loaded { state, vcpus, options, frames_before, claims })
@@ -119,6 +126,20 @@ fn admit<'a>(manifest: &'a Manifest<'a>, frames: u64) -> Result<(), LoadError<'a
         }
     }
     Ok(())
+}
+
+/// Lets pages share frames, and a scanner look for them. False when the heap has no room.
+fn share(state: &mut State<Platform>, asked: crate::options::Options, seed: u64) -> bool {
+    let frames = state.frames.len();
+    let secret = [seed ^ arch::now().rotate_left(17), arch::now().wrapping_mul(seed | 1)];
+    let config = ScanConfig {
+        pages_per_second: asked.share,
+        host_pages_per_second: asked.share.saturating_mul(4),
+        hints: frames / 2,
+        secret,
+        hash_bits: 64,
+    };
+    state.enable_sharing(frames / 2, asked.reserve) && state.enable_scanner(config)
 }
 
 fn build<'a>(

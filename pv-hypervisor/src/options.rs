@@ -14,6 +14,10 @@ pub struct Options {
     pub policy: Option<Policy>,
     /// `round=MS`: milliseconds from one decision about memory to the next.
     pub round_ms: u64,
+    /// `share=N`: pages a second that the scanner looks at of each domain; 0 for no sharing.
+    pub share: u64,
+    /// `reserve=N`: frames that are kept for pages that share a frame and are written.
+    pub reserve: u64,
 }
 
 /// A policy, by its name.
@@ -70,7 +74,7 @@ impl Options {
     /// # Errors
     /// The first word that is not an option.
     pub fn parse(line: &str) -> Result<Options, &str> {
-        let mut options = Options { focus: 1, policy: None, round_ms: 1000 };
+        let mut options = Options { focus: 1, policy: None, round_ms: 1000, share: 0, reserve: 0 };
         for word in line.split_ascii_whitespace() {
             let (name, value) = word.split_once('=').ok_or(word)?;
             match name {
@@ -80,6 +84,8 @@ impl Options {
                     let round = value.parse().ok().filter(|round| (10..=600_000).contains(round));
                     options.round_ms = round.ok_or(word)?;
                 }
+                "share" => options.share = value.parse().map_err(|_| word)?,
+                "reserve" => options.reserve = value.parse().map_err(|_| word)?,
                 _ => return Err(word),
             }
         }

@@ -8,7 +8,7 @@ use hypercall_abi::Error;
 use pv_core::{DomainSummary, State};
 use pv_wire::{
     Census, Counts, DomainReport, EndText, Kind, MAX_PAYLOAD, MemorySample, Name, Owners,
-    ReportRecord, RunTotals, Source, Stretch, record,
+    ReportRecord, RunTotals, Sharing, Source, Stretch, record,
 };
 
 /// Reports a domain that is gone.
@@ -64,6 +64,29 @@ pub fn memory(sample: MemorySample) {
 /// Reports who owns frames.
 pub fn owners(owners: &Owners) {
     send(&ReportRecord::Owners(owners.clone()));
+}
+
+/// Reports what sharing has come to.
+pub fn sharing(state: &State<Platform>) {
+    let (done, scan) = (state.sharing.counters, state.scan_counters());
+    send(&ReportRecord::Sharing(Sharing {
+        most_shared: state.sharing_peak().pages,
+        most_frames: state.sharing_peak().frames,
+        most_zero: state.sharing_peak().zero_pages,
+        most_saved: state.sharing_peak().saved(),
+        merged: done.merged,
+        broken: done.broken,
+        differed: done.differed,
+        unmovable: done.unmovable,
+        no_room: done.no_room,
+        waits: done.waits,
+        scanned: scan.scanned,
+        zero: scan.zero,
+        volatile: scan.volatile,
+        stale: scan.stale,
+        named: scan.named,
+        passes: scan.passes,
+    }));
 }
 
 /// Reports the end of the run.

@@ -12,7 +12,7 @@ use crate::stretch::What;
 use crate::{report, say};
 use alloc::boxed::Box;
 use bare_machine::shown::Shown;
-use hypercall_abi::DomainId;
+use hypercall_abi::{DomainId, Features};
 use pv_core::domain::{Life, MAX_DOMAINS};
 use pv_core::vcpu::Mode;
 use pv_core::{
@@ -42,6 +42,8 @@ pub struct Hypervisor {
     totals: RunTotals,
     all_well: bool,
     controller: Option<Controller>,
+    /// Whether pages share frames.
+    sharing: bool,
 }
 
 // SAFETY: the contexts are reached under the lock, or by the entry code of the processor that
@@ -57,6 +59,7 @@ pub fn run(loaded: Loaded, machine: Hardware, options: &Options, totals: RunTota
         Controller::new(policy, frames, claims, options.round_ms, ticks_per_second, totals.ticks)
     });
     let observer = Observer::new(&loaded.options);
+    let sharing = loaded.state.config.features.contains(Features::SHARING);
     let hypervisor = Box::leak(Box::new(SpinMutex::new(Hypervisor {
         state: loaded.state,
         machine,
@@ -69,6 +72,7 @@ pub fn run(loaded: Loaded, machine: Hardware, options: &Options, totals: RunTota
         totals,
         all_well: true,
         controller,
+        sharing,
     })));
     let hypervisor: &'static SpinMutex<Hypervisor> = hypervisor;
     let first = {
@@ -321,6 +325,10 @@ impl Hypervisor {
                 None => false,
             };
             let next = self.state.schedule(&mut self.machine);
+            if self.sharing && matches!(next, Next::Run(_)) {
+                // One step for each slice: the guests hardly notice.
+                let _ = self.state.share_step(&mut self.machine);
+            }
             while let Some(summary) = self.state.take_summary() {
                 self.domain_gone(&summary);
             }
@@ -358,6 +366,9 @@ impl Hypervisor {
                 Next::Idle
                     if self.focus == NOBODY && self.state.end_if_stuck(&mut self.machine) => {}
                 Next::Busy => self.interrupt(),
+                Next::Idle if self.sharing && self.state.share_step(&mut self.machine) => {
+                    self.interrupt();
+                }
                 Next::Idle => {
                     self.observer.stretches.end();
                     self.machine.sleep();
@@ -418,6 +429,9 @@ impl Hypervisor {
         self.totals.frames_after = self.state.frames.unowned();
         self.totals.ticks = arch::now().saturating_sub(self.totals.ticks);
         let complete = self.totals.frames_after == self.totals.frames_before;
+        if self.sharing {
+            report::sharing(&self.state);
+        }
         report::totals(&self.totals);
         arch::power_off(self.all_well && complete)
     }

@@ -22,10 +22,11 @@ fn start(boot: &BootInfo) -> ! {
     );
     let options = Options::parse(&boot.command_line).unwrap_or_else(|word| {
         fatal::stop(format_args!(
-            "'{word}' on the command line: only focus=N, policy=NAME and round=MS are known"
+            "'{word}' on the command line: known are focus=N, policy=NAME, round=MS, share=N and \
+             reserve=N"
         ))
     });
-    let layout = memory::init(boot, heap::bytes_for);
+    let layout = memory::init(boot, |frames| heap::bytes_for(frames, options.share != 0));
     defmt::info!(
         "own page tables: {=u64} pages executable, {=u64} writable, none both",
         layout.checked.executable,
@@ -43,7 +44,7 @@ fn start(boot: &BootInfo) -> ! {
     let focus = DomainId(options.focus);
     let mut machine = Hardware::new(ticks_per_second, focus != run::NOBODY);
     let mut parsed = None;
-    let loaded = loader::load(bytes, &mut parsed, &mut machine, &layout, ticks_per_second)
+    let loaded = loader::load(bytes, &mut parsed, &mut machine, &layout, ticks_per_second, options)
         .unwrap_or_else(|error| fatal::stop(format_args!("{error}")));
     let totals = RunTotals {
         frames_before: loaded.frames_before,

@@ -56,6 +56,8 @@ pub struct Request {
     pub shares: Option<u32>,
     /// Whether its memory is made of aligned runs of 2 MiB.
     pub contiguous: bool,
+    /// Its sharing group; 0 is none.
+    pub group: u8,
     /// Its command line; for our guest kernel `peer=N` if none is given.
     pub command_line: Option<String>,
     /// Milliseconds of its watchdog.
@@ -75,6 +77,7 @@ impl Request {
             min_memory: None,
             shares: None,
             contiguous: false,
+            group: 0,
             command_line: None,
             watchdog_ms: None,
             module: None,
@@ -92,6 +95,7 @@ impl From<GuestOption> for Request {
             min_memory: option.min_memory,
             shares: option.shares,
             contiguous: option.contiguous.unwrap_or(false),
+            group: option.group.unwrap_or(0),
             command_line: option.command_line,
             watchdog_ms: option.watchdog_ms,
             module: option.module.map(Module::from),
@@ -116,6 +120,8 @@ pub struct Planned {
     pub shares: u32,
     /// Whether its memory is made of aligned runs of 2 MiB.
     pub contiguous: bool,
+    /// Its sharing group; 0 is none.
+    pub group: u8,
     /// Its command line.
     pub command_line: String,
     /// Milliseconds of its watchdog.
@@ -172,6 +178,7 @@ impl Planned {
                     min_memory: request.min_memory.unwrap_or_else(|| least(memory)),
                     shares: request.shares.unwrap_or((max_memory >> 20).max(1) as u32),
                     contiguous: request.contiguous,
+                    group: request.group,
                     command_line: request.command_line.unwrap_or(peer),
                     watchdog_ms: request.watchdog_ms.unwrap_or(DEFAULT_WATCHDOG_MS),
                     module: request.module,
@@ -303,6 +310,7 @@ impl Plan {
                 min_memory: domain.min_memory,
                 shares: domain.shares,
                 contiguous: domain.contiguous,
+                group: domain.group,
                 command_line: &domain.command_line,
                 image: place(&domain.source) as u16,
                 module: modules.of(index).map(|module| (images.len() + module) as u16),

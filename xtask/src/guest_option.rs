@@ -20,6 +20,8 @@ pub struct GuestOption {
     pub shares: Option<u32>,
     /// Whether its memory is made of aligned runs of 2 MiB.
     pub contiguous: Option<bool>,
+    /// Its sharing group.
+    pub group: Option<u8>,
     /// The domain's name.
     pub name: Option<String>,
     /// Milliseconds of the watchdog.
@@ -67,6 +69,11 @@ impl FromStr for GuestOption {
                     };
                     option.contiguous.replace(contiguous).is_some()
                 }
+                "group" => {
+                    let group = value.parse().ok().filter(|group| *group < 128);
+                    let group = group.with_context(|| format!("group={value}: write 0 to 127"))?;
+                    option.group.replace(group).is_some()
+                }
                 "name" => option.name.replace(value.to_owned()).is_some(),
                 "module" => option.module.replace(value.into()).is_some(),
                 "watchdog" => {
@@ -76,7 +83,7 @@ impl FromStr for GuestOption {
                     option.watchdog_ms.replace(ms).is_some()
                 }
                 _ => bail!(
-                    "`{key}` is not a key of --guest: there are memory, max, min, shares, contiguous, name, watchdog, module and, last, cmdline"
+                    "`{key}` is not a key of --guest: there are memory, max, min, shares, contiguous, group, name, watchdog, module and, last, cmdline"
                 ),
             };
             if twice {
@@ -98,7 +105,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let option: GuestOption =
-            "my/kernel.elf,memory=64M,max=1G,min=32M,shares=7,contiguous=1,name=mine,watchdog=500,module=a/root.cpio,cmdline=a=1,b memory=2"
+            "my/kernel.elf,memory=64M,max=1G,min=32M,shares=7,contiguous=1,group=3,name=mine,watchdog=500,module=a/root.cpio,cmdline=a=1,b memory=2"
                 .parse()
                 .expect("reads");
         assert_eq!(
@@ -110,6 +117,7 @@ mod tests {
                 min_memory: Some(32 << 20),
                 shares: Some(7),
                 contiguous: Some(true),
+                group: Some(3),
                 name: Some("mine".into()),
                 watchdog_ms: Some(500),
                 module: Some("a/root.cpio".into()),

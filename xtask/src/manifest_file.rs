@@ -62,6 +62,8 @@ struct DomainTable {
     shares: Option<u32>,
     #[serde(default)]
     contiguous: bool,
+    #[serde(default)]
+    group: u8,
     command_line: Option<String>,
     watchdog_ms: Option<u32>,
     module: Option<PathBuf>,
@@ -109,6 +111,7 @@ fn parse(text: &str, folder: &Path, memory: Option<u64>) -> Result<Plan> {
             min_memory: domain.min_memory,
             shares: domain.shares,
             contiguous: domain.contiguous,
+            group: domain.group,
             command_line: domain.command_line,
             watchdog_ms: domain.watchdog_ms,
             module: domain.module.map(|module| module_at(folder, module)),

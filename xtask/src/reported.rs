@@ -30,6 +30,8 @@ pub struct Reported {
     pub memory: Option<u64>,
     /// Whether the hypervisor measures for how long it keeps the processor.
     pub stretches: bool,
+    /// Whether pages of the domains may share frames.
+    pub sharing: bool,
     /// Real time that it may take.
     pub limit: Duration,
 }
@@ -57,7 +59,11 @@ impl Reported {
         plan.options.stretches = self.stretches;
         let prepare = Prepare { arch: self.arch, debug: self.debug, may: self.may, plan: &plan };
         let ready = prepare.prepare()?;
-        let mut command = qemu::command(&ready.qemu, self.arch, &ready.boot(&plan));
+        let mut boot = ready.boot(&plan);
+        if self.sharing {
+            boot.command_line = "focus=1 share=20000";
+        }
+        let mut command = qemu::command(&ready.qemu, self.arch, &boot);
         let names: Vec<String> = plan.domains.iter().map(|domain| domain.name.clone()).collect();
         let look = Look { level: Level::Info, plain: false, on_error_output: true };
         let logs = Logs::new(&ready.hypervisor, &ready.prepared.files);

@@ -73,6 +73,10 @@ pub struct Run {
         "native", "guest", "manifest", "guests", "memory", "debug", "gdb", "focus", "trace", "plain", "keep", "census",
     ])]
     demo: Option<demo::Demo>,
+    /// Let guests of one group (group=N of --guest) share the frames of pages that are alike: so many
+    /// pages a second are looked at of each guest. 0: none.
+    #[arg(long, value_name = "PAGES", default_value = "0")]
+    share: u64,
     /// Show every hypercall.
     #[arg(long)]
     trace: bool,
@@ -186,6 +190,9 @@ impl Run {
         if let Some(policy) = &self.policy {
             let round = self.round.unwrap_or(1000);
             words += &format!(" policy={policy} round={round}");
+        }
+        if self.share != 0 {
+            words += &format!(" share={}", self.share);
         }
         let mut boot = qemu::Boot {
             command_line: &words,

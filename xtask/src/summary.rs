@@ -111,6 +111,21 @@ pub fn tables(report: &RunReport) -> String {
     };
     text.extend(counted("hypercall", |domain| &domain.calls, names::call, 0));
     text.extend(counted("refusal", |domain| &domain.refusals, names::status, 1));
+    if let Some(sharing) = &report.sharing {
+        text.push_str(&format!(
+            "\nsharing: at most {} pages in {} frames ({} pages of zeros), {} frames saved; {} merged, {} broken up, {} differed, {} could not move; {} pages scanned in {} passes\n",
+            names::grouped(sharing.most_shared),
+            names::grouped(sharing.most_frames),
+            names::grouped(sharing.most_zero),
+            names::grouped(sharing.most_saved),
+            names::grouped(sharing.merged),
+            names::grouped(sharing.broken),
+            names::grouped(sharing.differed),
+            names::grouped(sharing.unmovable),
+            names::grouped(sharing.scanned),
+            names::grouped(sharing.passes)
+        ));
+    }
     if let Some(totals) = report.totals {
         text.push_str(&format!(
             "\nframes free: {} before the first domain, {} after the last; {} bytes of frame table each\n",

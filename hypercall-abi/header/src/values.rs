@@ -66,6 +66,7 @@ pub fn groups() -> Vec<Group> {
                 ("VERSION_MINOR", AbiVersion::CURRENT.minor.into()),
                 ("FEATURE_FLOATING_POINT", Features::FLOATING_POINT.bits()),
                 ("FEATURE_AUDIT", Features::AUDIT.bits()),
+                ("FEATURE_SHARING", Features::SHARING.bits()),
             ],
         ),
         (

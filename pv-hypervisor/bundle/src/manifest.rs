@@ -56,6 +56,8 @@ pub struct Domain<'a> {
     pub shares: u32,
     /// Whether its memory is made of aligned runs of 2 MiB, as far as the machine has them.
     pub contiguous: bool,
+    /// The group of domains whose pages may share frames, 1 to 127; 0: it shares with none.
+    pub group: u8,
     /// Its command line, at most [`MAX_COMMAND_LINE`] bytes without control characters.
     pub command_line: &'a str,
     /// Its image: an index into [`Manifest::images`].

@@ -13,6 +13,7 @@ fn domain(name: &'static str) -> Domain<'static> {
         min_memory: 4 * MIB,
         shares: 1,
         contiguous: false,
+        group: 0,
         command_line: "peer=2 noisy",
         image: 0,
         module: None,

@@ -28,6 +28,8 @@ pub enum ReportRecord {
     Memory(MemorySample),
     /// Who owns frames of the machine, at one moment.
     Owners(Owners),
+    /// What sharing has come to; sent before the totals when pages may share frames.
+    Sharing(Sharing),
 }
 
 /// A domain's memory, at one moment. Pages, where nothing else is said.
@@ -140,6 +142,44 @@ pub struct RunTotals {
     pub switches: u64,
 }
 
+/// What sharing of frames has come to. Pages and frames are those at the time at which most were
+/// saved.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Sharing {
+    /// Pages that shared a frame.
+    pub most_shared: u64,
+    /// Frames that they shared.
+    pub most_frames: u64,
+    /// Of the pages, those of zeros.
+    pub most_zero: u64,
+    /// Frames that were not needed because of it.
+    pub most_saved: u64,
+    /// Pages that were merged.
+    pub merged: u64,
+    /// Pages that got a frame of their own again.
+    pub broken: u64,
+    /// Pairs that were compared and differed.
+    pub differed: u64,
+    /// Pairs that could not be merged as something else named a frame, or had changed.
+    pub unmovable: u64,
+    /// Pairs for which there was no room or no reserve.
+    pub no_room: u64,
+    /// Times that a guest waited for a frame.
+    pub waits: u64,
+    /// Pages that the scanner looked at.
+    pub scanned: u64,
+    /// Of these, zeros.
+    pub zero: u64,
+    /// Of these, pages that had changed since the last pass.
+    pub volatile: u64,
+    /// Hints that were out of date.
+    pub stale: u64,
+    /// Pairs that guests named by an identifier.
+    pub named: u64,
+    /// Passes over all pages.
+    pub passes: u64,
+}
+
 /// A run's report, put together on the host.
 #[cfg(feature = "alloc")]
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
@@ -154,6 +194,8 @@ pub struct RunReport {
     pub memory: alloc::vec::Vec<MemorySample>,
     /// Who owns what, whenever the controller looked.
     pub owners: alloc::vec::Vec<Owners>,
+    /// What sharing has come to, if pages may share frames.
+    pub sharing: Option<Sharing>,
     /// The totals, when the run came to its end.
     pub totals: Option<RunTotals>,
 }
@@ -166,6 +208,7 @@ impl RunReport {
             ReportRecord::Domain(domain) => self.domains.push(domain),
             ReportRecord::Stretch(stretch) => self.stretches.push(stretch),
             ReportRecord::Census(census) => self.census.push(census),
+            ReportRecord::Sharing(sharing) => self.sharing = Some(sharing),
             ReportRecord::Run(totals) => self.totals = Some(totals),
             ReportRecord::Memory(sample) => self.memory.push(sample),
             ReportRecord::Owners(owners) => self.owners.push(owners),

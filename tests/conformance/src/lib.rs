@@ -25,6 +25,7 @@ pub mod outcome;
 pub mod processor;
 pub mod registry;
 pub mod report;
+mod sharing;
 pub mod start;
 mod test;
 pub mod traps;

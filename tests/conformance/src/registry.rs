@@ -5,7 +5,7 @@ use crate::{
     caller::{Caller, OWN, PEER, Side},
     calls, frames,
     outcome::{Check, Message, Outcome},
-    processor, start,
+    processor, sharing, start,
     test::Test,
     traps,
 };
@@ -81,6 +81,7 @@ pub const GROUPS: &[&[TestCase]] = &[
     traps::TESTS,
     processor::TESTS,
     frames::TESTS,
+    sharing::TESTS,
     advisories::tables::TESTS,
     advisories::grants::TESTS,
     advisories::events::TESTS,

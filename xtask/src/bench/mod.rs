@@ -128,7 +128,16 @@ fn pair(arch: Arch, may: MayInstall, role: &str) -> Reported {
     };
     let domains =
         vec![one(role, format!("role={role} peer=2")), one("peer", "role=peer peer=1".into())];
-    Reported { arch, debug: false, may, domains, memory: None, stretches: false, limit: LIMIT }
+    Reported {
+        arch,
+        debug: false,
+        may,
+        domains,
+        memory: None,
+        stretches: false,
+        sharing: false,
+        limit: LIMIT,
+    }
 }
 
 fn measure(arch: Arch, may: MayInstall) -> Result<Vec<Row>> {

@@ -50,7 +50,8 @@ pub fn machine(arch: Arch, debug: bool, may: MayInstall, guest: &Guest, filter: 
         Guest::Rust => (domains(guest, filter), Some(MEMORY)),
         Guest::C | Guest::Path(_) => (pair(guest, filter), None),
     };
-    Reported { arch, debug, may, domains, memory, stretches: false, limit: LIMIT }
+    let sharing = true;
+    Reported { arch, debug, may, domains, memory, stretches: false, sharing, limit: LIMIT }
 }
 
 /// What a record of the tester's wants to be typed.

@@ -38,6 +38,7 @@ pub fn run() -> Result<Outcome> {
         domains: vec![guest],
         memory: Some(1024 * MIB + REST + 80 * MIB),
         stretches: true,
+        sharing: false,
         limit: Duration::from_secs(600),
     };
     let mut rows: Vec<BenchRow> = Vec::new();

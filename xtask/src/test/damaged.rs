@@ -88,6 +88,7 @@ fn bundle_with(image: &[u8], memory: u64, module: Option<&[u8]>) -> Result<Vec<u
         min_memory: memory,
         shares: 1,
         contiguous: false,
+        group: 0,
         command_line: "",
         image: 0,
         module: module.map(|_| 1),

@@ -1,6 +1,7 @@
 //! `p2m_register`. Checks, in order: the P2M has so many frames left to register
 //! (`QuotaExceeded`); of each frame: it is memory (`BadFrame`), the caller's (`NotOwner`; `Moved`:
-//! pages share it) and can be held writable (`CountOverflow`, `TypeConflict`). Effect: the frames
+//! pages share it) and can be held writable (`CountOverflow`, `TypeConflict`);
+//! the hypervisor has room to remember them (`NoMemory`). Effect: the frames
 //! are held writable until the domain ends, and the hypervisor writes slots of them.
 
 use crate::domain::Slot;
@@ -35,6 +36,9 @@ pub(super) fn run<P: Platform, M: Machine>(
         owned.check_writable()?;
         // The call takes no more than find room.
         let _ = frames.push(frame);
+    }
+    if !state.domain_mut(slot).movable.make_room(frames.len()) {
+        return Err(Error::NoMemory);
     }
     for frame in frames {
         let owned = state.frames.held(frame);

@@ -206,7 +206,7 @@ impl<P: Platform> State<P> {
             balloon: BalloonState { target_frames: spec.frames, ..BalloonState::default() },
             console_input,
             watchdog_ticks: spec.watchdog_ticks,
-            movable: Movable::new(max_frames).ok_or(no_heap)?,
+            movable: Movable::new(max_frames),
             counters: Counters::NONE,
         };
         self.identities[slot.index()] = Some(id);

@@ -50,6 +50,10 @@ struct Own<'a> {
 
 impl<P: Platform> State<P> {
     pub(super) fn count_merge(&mut self, result: Result<(), Unmerged>) {
+        let totals = self.sharing_totals();
+        if totals.saved() > self.sharing.peak.saved() {
+            self.sharing.peak = totals;
+        }
         let counters = &mut self.sharing.counters;
         match result {
             Ok(()) => counters.merged += 1,

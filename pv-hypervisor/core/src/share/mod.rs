@@ -46,6 +46,8 @@ pub struct Sharing {
     pub(crate) waiting: bool,
     /// Who looks for pages that are alike; nobody without it.
     pub(crate) scanner: Option<Scanner>,
+    /// What was shared when most was saved.
+    pub(crate) peak: SharingTotals,
     /// What has been done.
     pub counters: SharingCounters,
 }
@@ -93,6 +95,7 @@ impl Sharing {
         reserve: 0,
         waiting: false,
         scanner: None,
+        peak: SharingTotals { frames: 0, pages: 0, zero_pages: 0 },
         counters: SharingCounters {
             merged: 0,
             broken: 0,
@@ -117,6 +120,11 @@ impl<P: Platform> State<P> {
     /// Puts a domain into a sharing group, 1 to [`MAX_GROUP`](crate::frame::MAX_GROUP); 0 is a group of its own.
     pub fn set_sharing_group(&mut self, slot: Slot, group: u8) {
         self.domain_mut(slot).movable.group = group.min(crate::frame::MAX_GROUP);
+    }
+
+    /// What was shared when most was saved.
+    pub fn sharing_peak(&self) -> SharingTotals {
+        self.sharing.peak
     }
 
     /// What is shared now.

@@ -6,6 +6,9 @@ use hypercall_abi::{Mfn, Pfn};
 
 const BITS: u64 = u64::BITS as u64;
 
+/// Words of bits for the pages whose slots lie in one frame.
+const WORDS_A_FRAME: usize = FRAME_WORDS / u64::BITS as usize;
+
 /// A domain's pages as far as the hypervisor may move them.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Movable {
@@ -22,15 +25,16 @@ pub struct Movable {
 }
 
 impl Movable {
-    /// Of a domain that may have so many pages. `None`: the heap has no room.
-    pub(crate) fn new(pages: u64) -> Option<Movable> {
-        let (mut p2m, mut mergeable) = (Vec::new(), Vec::new());
+    /// Of a domain that may have so many pages. It takes room when the P2M is registered.
+    pub(crate) fn new(pages: u64) -> Movable {
         let frames = pages.div_ceil(FRAME_WORDS as u64);
-        p2m.try_reserve_exact(usize::try_from(frames).ok()?).ok()?;
-        let words = usize::try_from(pages.div_ceil(BITS)).ok()?;
-        mergeable.try_reserve_exact(words).ok()?;
-        mergeable.resize(words, 0);
-        Some(Movable { p2m, frames, mergeable, shared_pages: 0, group: 0 })
+        Movable { p2m: Vec::new(), frames, mergeable: Vec::new(), shared_pages: 0, group: 0 }
+    }
+
+    /// Makes room for so many frames more. False when the heap has none.
+    pub(crate) fn make_room(&mut self, frames: usize) -> bool {
+        self.p2m.try_reserve(frames).is_ok()
+            && self.mergeable.try_reserve(frames * WORDS_A_FRAME).is_ok()
     }
 
     /// Pages that share a frame.
@@ -50,9 +54,10 @@ impl Movable {
 
     /// Registers the next frame of the P2M.
     pub(crate) fn register(&mut self, frame: Mfn) {
-        // The room was reserved when the domain was made.
+        // There is room, which the call has made.
         if self.unregistered() > 0 {
             self.p2m.push(frame);
+            self.mergeable.resize(self.p2m.len() * WORDS_A_FRAME, 0);
         }
     }
 
@@ -63,8 +68,7 @@ impl Movable {
 
     /// Pages of which the slot is registered.
     pub fn pages(&self) -> u64 {
-        let registered = self.p2m.len() as u64 * FRAME_WORDS as u64;
-        registered.min(self.mergeable.len() as u64 * BITS)
+        self.p2m.len() as u64 * FRAME_WORDS as u64
     }
 
     /// What the guest's slot says of a page: an allegation.
@@ -142,7 +146,9 @@ mod tests {
     #[test]
     fn advice_is_about_the_pages_that_it_names_alone() {
         for (first, count) in [(0, 1), (63, 2), (5, 200), (64, 64), (127, 1), (0, 256)] {
-            let mut movable = Movable::new(256).unwrap();
+            let mut movable = Movable::new(256);
+            assert!(movable.make_room(1));
+            movable.register(Mfn(1));
             movable.set_mergeable(first, count, true);
             for page in 0..300 {
                 let expected = page >= first && page < first + count;

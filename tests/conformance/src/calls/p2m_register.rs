@@ -28,7 +28,7 @@ tests! { "p2m_register":
 const ONE: P2mRegister = P2mRegister { count: 1 };
 
 /// Registers the P2M, if that has not been done.
-pub(super) fn register(t: &mut Test<'_>) -> Check {
+pub(crate) fn register(t: &mut Test<'_>) -> Check {
     let first = t.start_info(OWN, offset_of!(StartInfo, p2m_pfn));
     let pages = t.counts(OWN)?.max_frames.div_ceil(512);
     for page in 0..pages {

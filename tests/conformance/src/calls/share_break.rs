@@ -39,7 +39,7 @@ fn not_registered(t: &mut Test<'_>) -> Check {
 
 fn beyond_the_slots(t: &mut Test<'_>) -> Check {
     register(t)?;
-    let end = t.counts(OWN)?.max_frames.next_multiple_of(64);
+    let end = t.counts(OWN)?.max_frames.next_multiple_of(512);
     for (first, count) in [(end, 1), (end - 1, 2), (u64::MAX, 1), (u64::MAX, 2)] {
         t.refused(OWN, &ShareBreak { first: Pfn(first), count }, Error::BadArgument)?;
     }

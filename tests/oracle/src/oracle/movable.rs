@@ -32,8 +32,7 @@ impl Oracle {
         if domain.p2m.is_empty() {
             return Err(Error::NotRegistered);
         }
-        let slots = domain.p2m.len() as u64 * WORDS as u64;
-        let pages = slots.min(domain.max_frames.next_multiple_of(64));
+        let pages = domain.p2m.len() as u64 * WORDS as u64;
         match first.checked_add(count) {
             Some(end) if end <= pages => Ok(()),
             _ => Err(Error::BadArgument),
