@@ -12,7 +12,11 @@ use crate::packages::MayInstall;
 use crate::progress::Progress;
 use crate::{names, qemu, rootfs, table};
 use anyhow::{Context, Result, anyhow, bail};
-use elf::{ElfBytes, abi::STT_FUNC, endian::LittleEndian};
+use elf::{
+    ElfBytes,
+    abi::{SHN_LORESERVE, STT_FUNC},
+    endian::LittleEndian,
+};
 use std::collections::BTreeMap;
 use std::io::BufReader;
 use std::path::Path;
@@ -40,8 +44,9 @@ impl Functions {
             tables.with_context(|| format!("{} has no symbols", file.display()))?;
         for symbol in symbols.iter() {
             let name = texts.get(symbol.st_name as usize).unwrap_or_default();
-            // Assembly has symbols without a type.
-            if symbol.st_shndx != 0 && symbol.st_symtype() <= STT_FUNC && is_function(name) {
+            // Assembly has symbols without a type, and constants that lie nowhere.
+            let lies = (1..SHN_LORESERVE).contains(&symbol.st_shndx);
+            if lies && symbol.st_symtype() <= STT_FUNC && is_function(name) {
                 let name = format!("{:#}", rustc_demangle::demangle(name));
                 self.0.entry(symbol.st_value).or_insert((image, name));
             }
