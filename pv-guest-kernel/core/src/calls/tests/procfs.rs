@@ -3,7 +3,7 @@
 use super::*;
 use alloc::{format, string::String};
 
-fn text(world: &mut World, path: &str) -> String {
+fn text<const RISCV: bool>(world: &mut World<RISCV>, path: &str) -> String {
     String::from_utf8(world.content(path)).expect("text")
 }
 
@@ -110,6 +110,16 @@ fn maps_name_files_the_heap_and_the_stack() {
     let path = world.string("/lib file");
     world.ok(Call::Unlink, &[path]);
     assert!(text(&mut world, "/proc/1/maps").contains(" (deleted)\n"));
+    world.finish();
+}
+
+#[test]
+fn maps_name_the_code_by_which_handlers_return() {
+    let mut world: World<true> = World::with_pages(1024);
+    let maps = text(&mut world, "/proc/self/maps");
+    let lines: Vec<&str> = maps.lines().filter(|line| line.ends_with("[vdso]")).collect();
+    assert!(lines.len() == 1 && lines[0].contains(" r-xp "), "{maps}");
+    assert!(!maps.contains("(deleted)"), "{maps}");
     world.finish();
 }
 

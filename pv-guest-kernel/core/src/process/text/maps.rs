@@ -63,7 +63,10 @@ fn name<P: Platform>(
             let line = |path: Vec<u8>| {
                 path.split(|byte| *byte == b'\n').collect::<Vec<_>>().join(&b"\\012"[..])
             };
-            path.map_or(b"(deleted)".to_vec(), line)
+            // Linux has the code by which a signal handler returns in its `vdso`.
+            let is_code_of_ours = range.contains(&process.image.trampoline);
+            let nameless = if is_code_of_ours { "[vdso]" } else { "(deleted)" };
+            path.map_or_else(|_| nameless.into(), line)
         }
         Source::Shared { .. } => b"/dev/zero (deleted)".to_vec(),
         Source::Anonymous if range.contains(&process.image.stack) => b"[stack]".to_vec(),
