@@ -29,6 +29,7 @@ mod census;
 mod extents;
 mod flush;
 mod limits;
+mod merge_during_calls;
 mod merge_order;
 mod processor;
 mod progress;
