@@ -74,7 +74,7 @@ impl Memory {
             let among = if random.below(4) == 0 { self.pages } else { self.pages / HOT + 1 };
             let page = random.below(among);
             self.verify(page, when);
-            if random.below(3) == 0 && page % ZERO != 0 {
+            if random.below(3) == 0 && !page.is_multiple_of(ZERO) {
                 self.change(page, who);
             }
         }
@@ -92,7 +92,7 @@ fn main(start: &Start) -> i32 {
     check!(at.is_ok() && versions.is_ok(), "memory: {at:?}, {versions:?}");
     let memory = Memory { at: at.unwrap_or(0), versions: versions.unwrap_or(0), pages };
     memory.verify_all("new memory");
-    for page in (0..pages).filter(|page| page % ZERO != 0) {
+    for page in (0..pages).filter(|page| !page.is_multiple_of(ZERO)) {
         memory.change(page, 0);
     }
     memory.verify_all("all that was written");
