@@ -55,7 +55,8 @@ pub enum Typist<'a> {
     Nobody,
     /// Who receives what the console shows.
     Receiver,
-    /// The same, and this was typed before the machine was on.
+    /// The same, and this was typed before the kernel runs: before the machine is on, or where
+    /// firmware opens the serial line and empties it, once that has said something.
     Early(&'a [u8]),
 }
 
@@ -193,18 +194,26 @@ impl Machine<'_> {
     ) -> Result<Ending> {
         let mut input = Input::None;
         let mut keyboard = None;
+        let mut early: &[u8] = &[];
         match typist {
             Typist::Nobody => drop(command.stdin(Stdio::null())),
             Typist::Receiver => input = Input::Receiver,
             Typist::Early(bytes) => {
                 let (reader, mut writer) = std::io::pipe().context("cannot make a pipe")?;
-                writer.write_all(bytes).context("cannot type")?;
+                match self.arch {
+                    Arch::X86_64 => writer.write_all(bytes).context("cannot type")?,
+                    Arch::Riscv64 => early = bytes,
+                }
                 command.stdin(reader);
                 keyboard = Some(writer);
             }
         }
         machine::boot(command, Some(self.limit), input, |event| {
             let Event::Said(item) = event else { return Wants::More };
+            if let Some(keyboard) = &mut keyboard {
+                // A machine that ends just now reads no more.
+                let _ = keyboard.write_all(std::mem::take(&mut early));
+            }
             match (receive(&item), &mut keyboard) {
                 (Wants::Send(bytes), Some(keyboard)) => {
                     // A machine that ends just now reads no more.
