@@ -127,6 +127,8 @@ for_each_platform! {
     pages_are_broken_up_on_request
     a_domain_that_ends_leaves_its_shares
     frames_and_shared_pages_are_within_the_limit
+    a_shared_page_has_so_many_entries
+    the_tables_of_what_is_shared_have_an_end
 }
 
 /// Clauses: SHARE.1 SHARE.3
@@ -538,5 +540,51 @@ fn frames_and_shared_pages_are_within_the_limit<P: Platform>() {
     for page in 0..PAGES {
         write(&mut world, 0, page, 1);
     }
+    world.finish();
+}
+
+/// Clauses: PTE_UPDATE.18
+fn a_shared_page_has_so_many_entries<P: Platform>() {
+    let mut world = world::<P>(2);
+    let table = frame(&world, 0, 7);
+    world.update(0, target(&world, 7), 0).unwrap();
+    world.call(0, &PtCreate { frame: table, level: Level::L1 }).unwrap();
+    assert!(merge(&mut world, (0, 0), (1, 0)));
+    let value = P::Format::leaf(Mfn(FIRST), RW);
+    let by_page = |index| PteUpdate::One(Update::of_page(Target::Entry { table, index }, value));
+    // The map of memory has one.
+    for index in 0..63 {
+        world.call(0, &by_page(index)).unwrap();
+    }
+    assert_eq!(world.call(0, &by_page(63)), Err((Error::QuotaExceeded, 0)));
+    // A frame of its own has no such limit, and all of them are broken up at once.
+    world.call(0, &ShareBreak { first: Pfn(FIRST), count: 1 }).unwrap();
+    world.call(0, &by_page(63)).unwrap();
+    assert_eq!(world.state.sharing_totals().pages, 1);
+    world.finish();
+}
+
+/// Clauses: SHARE.2
+fn the_tables_of_what_is_shared_have_an_end<P: Platform>() {
+    let mut world = World::<P>::with_memory(2, 480, 0x400);
+    // Records come in chunks: one of them.
+    assert!(world.state.enable_sharing(1, 0));
+    for domain in 0..2 {
+        world.state.set_sharing_group(world.slots[domain], 1);
+        register(&mut world, domain);
+        let advise =
+            ShareAdvise { first: Pfn(FIRST), count: 300, advice: Advice::Share, content: 0 };
+        world.call(domain, &advise).unwrap();
+    }
+    for batch in 0..10 {
+        for page in batch * 30..(batch + 1) * 30 {
+            let pair = (Side::Page(name(&world, 0, 0)), name(&world, page as usize % 2, page));
+            world.state.want_merge(&world.machine, pair.0, pair.1);
+        }
+        while world.state.merge_step(&mut world.machine) {}
+        world.audit();
+    }
+    assert_eq!(world.state.sharing_totals().pages, 256);
+    assert!(world.state.sharing.counters.no_room > 0);
     world.finish();
 }
