@@ -31,7 +31,7 @@ fn packed() -> Vec<u8> {
 /// A bundle around a manifest that `pack` would refuse.
 fn raw(manifest: &Manifest<'_>, length: usize) -> Vec<u8> {
     let text = postcard::to_allocvec(manifest).expect("encodes");
-    let mut bytes = b"PVBUNDLE\x03\0\0\0".to_vec();
+    let mut bytes = b"PVBUNDLE\x04\0\0\0".to_vec();
     bytes.extend((text.len() as u32).to_le_bytes());
     bytes.extend(text);
     bytes.resize(length.max(bytes.len()), 0);
@@ -184,7 +184,7 @@ proptest! {
 
     #[test]
     fn manifests_of_garbage_never_panic(text in prop::collection::vec(any::<u8>(), 0..500)) {
-        let mut bytes = b"PVBUNDLE\x03\0\0\0".to_vec();
+        let mut bytes = b"PVBUNDLE\x04\0\0\0".to_vec();
         bytes.extend((text.len() as u32).to_le_bytes());
         bytes.extend(text);
         let _ = Bundle::parse(&bytes);

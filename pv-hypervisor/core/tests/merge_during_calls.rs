@@ -63,22 +63,31 @@ fn merge(world: &mut World<X86_64>, at: u64) -> bool {
     };
     let (first, second) = (name(world, 1), name(world, 0));
     world.state.want_merge(&world.machine, Side::Page(first), second);
-    while world.state.merge_step(&mut world.machine) {
-        world.audit();
-    }
+    while world.state.merge_step(&mut world.machine) {}
+    world.audit();
     world.state.sharing.counters.merged > before
 }
 
-/// Plays a call of domain 0, and wants the page of that place in the run merged between its steps.
-fn play<C: Call>(world: &mut World<X86_64>, call: &C, at: u64) -> usize {
+/// Budgets of a call that ends soon, and of one that is played in the smallest steps.
+const LARGE: u32 = 20_000;
+const SMALL: u32 = 1;
+
+/// Plays a call of domain 0 with that budget, and wants the page of that place in the run merged
+/// between some of its steps: how many there were.
+fn play<C: Call>(world: &mut World<X86_64>, call: &C, budget: u32, at: u64) -> u32 {
+    world.state.set_budget(budget);
     world.begin(0, C::NUMBER as u64, call.encode());
-    let mut wanted = 0;
+    let mut steps = 1u32;
     while world.is_inside(0) {
-        assert!(!merge(world, at), "after {wanted} steps");
-        wanted += 1;
+        if steps.is_power_of_two() {
+            world.state.set_budget(LARGE);
+            assert!(!merge(world, at), "after {steps} steps");
+            world.state.set_budget(budget);
+        }
+        steps += 1;
         world.step(0);
     }
-    wanted
+    steps
 }
 
 #[test]
@@ -87,7 +96,7 @@ fn an_extent_that_is_being_given_stays_as_it_was_checked() {
     let first = unmap(&mut world, 0);
     argue(&mut world, 0, &[first.0]);
     // The last page is released last.
-    assert!(play(&mut world, &BalloonInflate::extents(1), EXTENT_FRAMES - 1) > 1);
+    assert!(play(&mut world, &BalloonInflate::extents(1), SMALL, EXTENT_FRAMES - 1) > 2);
     assert_eq!(world.answer(0), Ok(1));
     assert_eq!(world.state.domain(world.slots[0]).frames, FRAMES - EXTENT_FRAMES);
     world.finish();
@@ -107,9 +116,8 @@ fn an_extent_that_is_being_taken_is_nobodys_to_merge() {
     let first = unmap(&mut world, 0);
     argue(&mut world, 0, &[first.0]);
     world.quiet(0, &BalloonInflate::extents(1));
-    world.state.set_budget(1);
     // The first page is taken first, and told of at the end.
-    assert!(play(&mut world, &BalloonDeflate::extents(1), 0) > 1);
+    assert!(play(&mut world, &BalloonDeflate::extents(1), SMALL, 0) > 2);
     assert_eq!(world.answer(0), Ok(1));
     assert_eq!(world.state.domain(world.slots[0]).frames, FRAMES);
     world.finish();
@@ -121,7 +129,7 @@ fn a_reserve_that_runs_short_leaves_no_half_of_an_extent() {
     let mut world = world(0);
     let unowned = world.state.frames.unowned();
     let mut world = self::world(unowned - EXTENT_FRAMES - 1);
-    world.state.set_budget(1);
+    world.state.set_budget(SMALL);
     let before = world.state.domain(world.slots[0]).frames;
     world.begin(0, BalloonDeflate::NUMBER as u64, BalloonDeflate::extents(2).encode());
     while world.is_inside(0) {

@@ -156,6 +156,7 @@ fn equal_pages_get_one_frame<P: Platform>() {
 }
 
 /// Clauses: SHARE.5 SHARE.6
+/// Advisories: T139
 fn a_write_copies<P: Platform>() {
     let mut world = world::<P>(3);
     for domain in 0..3 {
@@ -407,7 +408,7 @@ fn tables_go_with_their_entries<P: Platform>() {
     world.finish();
 }
 
-/// Clauses: SHARE.8
+/// Clauses: SHARE.8 RULE.14
 fn groups_are_kept_apart<P: Platform>() {
     let mut world = world::<P>(3);
     for (first, second, merged) in [(0, 0, false), (0, 2, false), (2, 3, false), (2, 2, true)] {
