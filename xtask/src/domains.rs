@@ -225,7 +225,7 @@ fn share(memory: u64, requests: &[Request]) -> Result<u64> {
 
 /// What is left to a domain in any case that asks for nothing: a quarter of what it starts with.
 fn least(memory: u64) -> u64 {
-    (memory / 4 & !(PAGE_SIZE - 1)).max(manifest::MIN_MEMORY)
+    ((memory / 4) & !(PAGE_SIZE - 1)).max(manifest::MIN_MEMORY)
 }
 
 /// The command line that makes neighbours of our guest kernel partners: 1 and 2, 3 and 4.

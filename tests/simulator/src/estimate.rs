@@ -169,7 +169,7 @@ impl Reuse {
     }
 
     fn is_watched(&self, page: usize) -> bool {
-        Rng::with_seed(self.salt ^ page as u64).u64(..) % SPACING == 0
+        Rng::with_seed(self.salt ^ page as u64).u64(..).is_multiple_of(SPACING)
     }
 
     /// The least memory with which few of the uses of late would miss.
