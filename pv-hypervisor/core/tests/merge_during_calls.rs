@@ -126,7 +126,7 @@ fn an_extent_that_is_being_taken_is_nobodys_to_merge() {
 /// An extent that was begun is ended, though the reserve is short before that.
 #[test]
 fn a_reserve_that_runs_short_leaves_no_half_of_an_extent() {
-    let mut world = world(0);
+    let world = world(0);
     let unowned = world.state.frames.unowned();
     let mut world = self::world(unowned - EXTENT_FRAMES - 1);
     world.state.set_budget(SMALL);
