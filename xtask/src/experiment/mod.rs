@@ -4,6 +4,7 @@
 mod admission;
 mod balloon_size;
 mod booted;
+mod domains;
 mod estimators;
 mod fleet;
 mod forced;
@@ -51,7 +52,7 @@ struct Entry {
 }
 
 /// Every experiment, in the order of the book.
-const ALL: [Entry; 12] = [
+const ALL: [Entry; 13] = [
     Entry {
         name: "idle-tax",
         about: "two guests of 256 MB, one idle: ESX's experiment",
@@ -111,6 +112,11 @@ const ALL: [Entry; 12] = [
         name: "isolation",
         about: "boots guests: what a fork bomb and a memory toucher cost their neighbour",
         run: isolation::run,
+    },
+    Entry {
+        name: "domains-128",
+        about: "boots up to 128 guests: what each one's work costs when there are many",
+        run: domains::run,
     },
 ];
 
