@@ -155,7 +155,8 @@ impl Residence {
 
 /// How far apart the uses of watched pages are.
 struct Reuse {
-    salt: u64,
+    /// Of each page, whether it is watched.
+    is_watched: Vec<bool>,
     /// Watched pages, the last used first.
     stack: Vec<usize>,
     /// Uses by distance, in watched pages.
@@ -165,18 +166,19 @@ struct Reuse {
 impl Reuse {
     fn new(size: Pages, salt: u64) -> Reuse {
         let most = size.0 / SPACING * 2 + 64;
-        Reuse { salt, stack: Vec::new(), histogram: vec![0.0; most as usize] }
-    }
-
-    fn is_watched(&self, page: usize) -> bool {
-        Rng::with_seed(self.salt ^ page as u64).u64(..).is_multiple_of(SPACING)
+        let is_watched = |page| Rng::with_seed(salt ^ page).u64(..).is_multiple_of(SPACING);
+        Reuse {
+            is_watched: (0..size.0).map(is_watched).collect(),
+            stack: Vec::new(),
+            histogram: vec![0.0; most as usize],
+        }
     }
 
     /// The least memory with which few of the uses of late would miss.
     fn period(&mut self, uses: &[usize]) -> Pages {
         self.histogram.iter_mut().for_each(|uses| *uses *= REMEMBERED);
         for &page in uses {
-            if !self.is_watched(page) {
+            if !self.is_watched[page] {
                 continue;
             }
             match self.stack.iter().position(|other| *other == page) {
