@@ -1,7 +1,7 @@
 //! `pte_update`: the one way to write the entry of a validated page table.
 
 use super::{Args, Call};
-use crate::{Error, Mfn, Number, VirtAddr, addr::TABLE_ENTRIES};
+use crate::{Error, Mfn, Number, PAGE_SIZE, VirtAddr, addr::TABLE_ENTRIES};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Updates that the argument frame holds at most.
@@ -132,7 +132,7 @@ impl TargetBits {
     /// The page whose translation is to be flushed, if the flush bit is set.
     #[inline]
     pub const fn flushes(self) -> Option<VirtAddr> {
-        if self.0 & 4 != 0 { Some(VirtAddr(self.0 & !7)) } else { None }
+        if self.0 & 4 != 0 { Some(VirtAddr(self.0 & !(PAGE_SIZE - 1))) } else { None }
     }
 
     /// The same target, of an update whose value names a page instead of a frame.
@@ -158,19 +158,17 @@ impl TargetBits {
     /// the mark of [`by_page`](Self::by_page).
     #[inline]
     pub const fn decode(self) -> Result<Target, Error> {
+        if self.0 & 7 == 0 {
+            let index = (self.0 >> 3) % TABLE_ENTRIES;
+            return Ok(Target::Entry { table: Mfn::containing(self.0), index: index as u16 });
+        }
         let flush = self.0 & 4 != 0;
-        let address = self.0 & !7;
         let space = match self.0 & 3 {
-            0 if flush => return Err(Error::BadArgument),
-            0 => {
-                let index = (address >> 3) % TABLE_ENTRIES;
-                return Ok(Target::Entry { table: Mfn::containing(address), index: index as u16 });
-            }
             1 => Space::Kernel,
             2 => Space::User,
             _ => return Err(Error::BadArgument),
         };
-        let address = VirtAddr(address);
+        let address = VirtAddr(self.0 & !7);
         if !address.is_page_aligned() {
             return Err(Error::BadArgument);
         }

@@ -43,6 +43,21 @@ impl Budget {
         whole
     }
 
+    /// How many pieces of work of so many units each can begin, one after the other.
+    #[inline(always)]
+    pub(crate) fn pieces(&self, units: u32) -> u64 {
+        if self.0 == u32::MAX { u64::MAX } else { u64::from(self.0.div_ceil(units)) }
+    }
+
+    /// Spends what that many pieces of work cost, of which the last may have cost more than was left.
+    #[inline(always)]
+    pub(crate) fn spend_pieces(&mut self, units: u32, pieces: u64) {
+        if self.0 != u32::MAX {
+            let spent = u64::from(units).saturating_mul(pieces);
+            self.0 = u64::from(self.0).saturating_sub(spent) as u32;
+        }
+    }
+
     /// Spends units, if any are left.
     #[inline(always)]
     pub(crate) fn spend(&mut self, units: u32) -> bool {

@@ -187,8 +187,9 @@ impl<P: Platform> State<P> {
         let outcome = match self.vcpu(slot).mode {
             Mode::Kernel => self.general_call(machine, slot, registers),
             Mode::User => {
+                // As in `enter`, nothing comes between its delivery and the return.
                 let trap = Trap { cause: Cause::SystemCall, code: 0, address: 0 };
-                self.deliver_trap(machine, slot, registers, trap)
+                return self.deliver_trap(machine, slot, registers, trap);
             }
         };
         self.before_return(machine, slot, registers, outcome)

@@ -125,17 +125,15 @@ impl<P: Platform> State<P> {
                 Quick::NotMade => return self.after_unmade_call(machine, slot, registers),
                 _ => Outcome::Return,
             },
-            Entry::Trap(trap) => {
-                let own = if self.sharing.records.is_empty() {
-                    None
-                } else {
-                    self.fault_on_shared(machine, slot, trap)
-                };
-                match own {
-                    Some(outcome) => outcome,
-                    None => self.deliver_trap(machine, slot, registers, trap),
-                }
+            // In its handler events are masked, and the handler lies where it can be returned to:
+            // nothing comes before the return.
+            Entry::Trap(trap) if self.sharing.records.is_empty() => {
+                return self.deliver_trap(machine, slot, registers, trap);
             }
+            Entry::Trap(trap) => match self.fault_on_shared(machine, slot, trap) {
+                Some(outcome) => outcome,
+                None => return self.deliver_trap(machine, slot, registers, trap),
+            },
             Entry::Interrupt => Outcome::Reschedule,
         };
         self.before_return(machine, slot, registers, outcome)

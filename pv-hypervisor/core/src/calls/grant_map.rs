@@ -29,9 +29,9 @@ pub(super) fn run<P: Platform>(
         return Err(Error::ReadOnlyGrant);
     }
     let name = state.domain_mut(slot).handles.check_insert(grant.frame)?;
-    state.frames.owned(grant.frame)?.check_reference()?;
+    let frame = state.frames.owned_mut(grant.frame)?;
+    frame.check_reference()?;
 
-    let frame = state.frames.held(grant.frame);
     match call.access {
         // The grant holds the frame writable already, so that no flush is due.
         Access::ReadWrite => frame.add_writable(),

@@ -25,7 +25,7 @@ pub(crate) fn one_leaf<P: Platform, M: Machine>(
     args: Args,
 ) -> Option<Result<(), Error>> {
     let Ok(PteUpdate::One(update)) = PteUpdate::decode(&args) else { return None };
-    state.update_leaf(machine, slot, update)
+    state.update_leaf(machine, slot, state.domain(slot).id, update)
 }
 
 pub(super) fn run<P: Platform, M: Machine>(
@@ -39,11 +39,13 @@ pub(super) fn run<P: Platform, M: Machine>(
     let work = match *call {
         PteUpdate::One(update) => UpdateWork::new(Source::One(update), 0, 1, Then::Return),
         PteUpdate::Many(count) => {
-            let source = Source::Arguments(state.vcpu(slot).arguments);
-            match state.update_leaves(machine, slot, source, 0..count, budget) {
+            let arguments = state.vcpu(slot).arguments;
+            match state.update_leaves(machine, slot, arguments, 0..count, budget) {
                 (done, Err(error)) => return Answer::Done(Err(Refusal { error, done })),
                 (done, Ok(())) if done == count => return Answer::from(Ok(done)),
-                (done, Ok(())) => UpdateWork::new(source, done, count, Then::Return),
+                (done, Ok(())) => {
+                    UpdateWork::new(Source::Arguments(arguments), done, count, Then::Return)
+                }
             }
         }
     };

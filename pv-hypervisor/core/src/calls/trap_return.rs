@@ -25,7 +25,7 @@ pub(crate) fn quick<P: Platform, M: Machine>(
     if count == 1 {
         let arguments = state.vcpu(slot).arguments;
         let update = Source::Arguments(arguments).fetch(machine, 0);
-        if let Err(error) = state.update_leaf(machine, slot, update)? {
+        if let Err(error) = state.update_leaf(machine, slot, state.domain(slot).id, update)? {
             return Some(Err(error.into()));
         }
     } else if count != 0 {
@@ -43,11 +43,12 @@ pub(super) fn run<P: Platform, M: Machine>(
     call: &TrapReturn,
     budget: &mut Budget,
 ) -> Answer {
-    let source = Source::Arguments(state.vcpu(slot).arguments);
-    match state.update_leaves(machine, slot, source, 0..call.count, budget) {
+    let arguments = state.vcpu(slot).arguments;
+    match state.update_leaves(machine, slot, arguments, 0..call.count, budget) {
         (done, Err(error)) => Answer::Done(Err(Refusal { error, done })),
         (done, Ok(())) if done == call.count => state.leave_trap(machine, slot, registers, done),
         (done, Ok(())) => {
+            let source = Source::Arguments(arguments);
             let work = UpdateWork::new(source, done, call.count, Then::TrapReturn);
             state.work(machine, slot, registers, Work::Update(work), budget)
         }

@@ -53,9 +53,17 @@ impl Owned {
         self.check_reference()?;
         match self.kind {
             Type::Writable | Type::None => Ok(Before::Nothing),
-            // A processor that still walks it as a table must not see what is written now.
-            Type::WasTable => Ok(Before::Flush),
+            Type::WasTable | Type::Table(_) => self.check_table_writable(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn check_table_writable(&self) -> Result<Before, Error> {
+        match self.kind {
             Type::Table(_) => Err(Error::TypeConflict),
+            // A processor that still walks it as a table must not see what is written now.
+            Type::WasTable | Type::Writable | Type::None => Ok(Before::Flush),
         }
     }
 

@@ -129,11 +129,11 @@ impl GroupKey {
 pub enum Type {
     /// Nothing in particular: mapped for reading at most.
     None,
+    /// Mapped writable, or held so that it can be.
+    Writable,
     /// It was a page table. A processor may still walk it, until a flush: before it becomes
     /// writable that flush must have happened.
     WasTable,
-    /// Mapped writable, or held so that it can be.
-    Writable,
     /// A page table of that level.
     Table(Level),
 }

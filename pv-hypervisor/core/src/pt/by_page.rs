@@ -9,7 +9,7 @@ use crate::share::EntryPlace;
 use crate::state::State;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::pte_update::{TargetBits, Update};
-use hypercall_abi::{Error, Pfn};
+use hypercall_abi::{DomainId, Error, Pfn};
 
 impl<P: Platform> State<P> {
     /// An update of a level-1 entry by a value that names a page; `target` is without the mark.
@@ -19,10 +19,11 @@ impl<P: Platform> State<P> {
         &mut self,
         machine: &mut M,
         slot: Slot,
+        domain: DomainId,
         target: TargetBits,
         value: u64,
     ) -> Result<(), Error> {
-        let place = self.place(machine, slot, target.decode()?)?;
+        let place = self.place(machine, slot, domain, target.decode()?)?;
         if place.level != Level::L1 {
             return Err(Error::BadLevel);
         }
@@ -42,10 +43,10 @@ impl<P: Platform> State<P> {
             }
             return Ok(());
         }
-        let domain = self.domain(slot);
-        let frame = domain.movable.alleged(machine, page).ok_or(Error::BadArgument)?;
-        self.frames.owned_by(frame, domain.id)?;
+        let alleged = self.domain(slot).movable.alleged(machine, page);
+        let frame = alleged.ok_or(Error::BadArgument)?;
+        self.frames.owned_by(frame, domain)?;
         let update = Update { target, value: P::Format::with_frame(value, frame) };
-        self.update_leaf(machine, slot, update).unwrap_or(Err(Error::BadLevel))
+        self.update_leaf(machine, slot, domain, update).unwrap_or(Err(Error::BadLevel))
     }
 }

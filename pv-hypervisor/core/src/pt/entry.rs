@@ -79,19 +79,14 @@ impl<P: Platform> State<P> {
         Ok(())
     }
 
-    /// Drops the references of a leaf entry of `domain`, which lay in `place`.
+    /// Drops the references of a leaf entry of `domain`. False, with nothing done, when pages share
+    /// the frame: then [`release_shared`](Self::release_shared) does it, which asks for the
+    /// entry's place.
     #[inline(always)]
-    pub(crate) fn release_leaf(
-        &mut self,
-        slot: Slot,
-        domain: DomainId,
-        place: EntryPlace,
-        leaf: Leaf,
-    ) {
+    #[must_use]
+    pub(crate) fn release_leaf(&mut self, slot: Slot, domain: DomainId, leaf: Leaf) -> bool {
         let now = self.tlb.now();
-        let Some(frame) = self.frames.mapped(leaf.frame) else {
-            return self.release_shared(place, leaf.frame);
-        };
+        let Some(frame) = self.frames.mapped(leaf.frame) else { return false };
         if leaf.writable {
             frame.drop_writable(now);
         } else {
@@ -100,6 +95,7 @@ impl<P: Platform> State<P> {
         if frame.owner != domain {
             self.release_foreign(slot, leaf.frame);
         }
+        true
     }
 
     #[inline(never)]
@@ -131,7 +127,9 @@ impl<P: Platform> State<P> {
     ) -> Option<Walk> {
         match P::Format::decode(value, level) {
             Ok(Entry::Leaf(leaf)) => {
-                self.release_leaf(slot, domain, EntryPlace::new(table, index), leaf);
+                if !self.release_leaf(slot, domain, leaf) {
+                    self.release_shared(EntryPlace::new(table, index), leaf.frame);
+                }
                 None
             }
             Ok(Entry::Table(child)) => {
@@ -143,17 +141,18 @@ impl<P: Platform> State<P> {
         }
     }
 
-    /// The entry that an update means, of a validated table that the domain owns.
+    /// The entry that an update means, of a validated table that `domain` owns, which is that of `slot`.
     #[inline(always)]
     pub(crate) fn place(
         &self,
         machine: &impl Machine,
         slot: Slot,
+        domain: DomainId,
         target: Target,
     ) -> Result<Place, Error> {
         match target {
             Target::Entry { table, index } => {
-                let owned = self.frames.owned_by(table, self.domain(slot).id)?;
+                let owned = self.frames.owned_by(table, domain)?;
                 let Type::Table(level) = owned.kind else { return Err(Error::NotTable) };
                 if !owned.hold.is_valid() {
                     return Err(Error::Busy);

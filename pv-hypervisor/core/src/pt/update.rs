@@ -17,7 +17,7 @@ use crate::share::EntryPlace;
 use crate::state::State;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::pte_update::{TargetBits, Update};
-use hypercall_abi::{Error, Mfn};
+use hypercall_abi::{DomainId, Error, Mfn};
 
 /// Cost of an update of a level-1 entry, and of any other, what it walks apart.
 const LEAF: u32 = 21;
@@ -112,7 +112,8 @@ impl Source {
         match self {
             Source::One(update) => update,
             Source::Arguments(frame) => {
-                let word = index as usize * 2;
+                // An argument frame has 256 updates at most.
+                let word = (index as usize).wrapping_mul(2);
                 Update {
                     target: TargetBits(machine.read(frame, word)),
                     value: machine.read(frame, word + 1),
@@ -134,10 +135,10 @@ impl<P: Platform> State<P> {
         loop {
             match &mut work.phase {
                 Phase::Ready => {
-                    if let Source::Arguments(_) = work.source {
-                        let (source, from) = (work.source, work.done);
+                    if let Source::Arguments(arguments) = work.source {
+                        let range = work.done..work.count;
                         let (done, result) =
-                            self.update_leaves(machine, slot, source, from..work.count, budget);
+                            self.update_leaves(machine, slot, arguments, range, budget);
                         work.done = done;
                         if let Err(error) = result {
                             return Progress::Done(Err(error));
@@ -202,15 +203,14 @@ impl<P: Platform> State<P> {
         &mut self,
         machine: &mut M,
         slot: Slot,
+        domain: DomainId,
         update: Update,
     ) -> Option<Result<(), Error>> {
-        let place =
-            match update.target.decode().and_then(|target| self.place(machine, slot, target)) {
-                Ok(place) if place.level == Level::L1 => place,
-                Ok(_) => return None,
-                Err(error) => return Some(self.update_unplaced(machine, slot, update, error)),
-            };
-        let domain = self.domain(slot).id;
+        let place = match self.target(machine, slot, domain, update.target) {
+            Ok(place) if place.level == Level::L1 => place,
+            Ok(_) => return None,
+            Err(_) => return Some(self.update_unplaced(machine, slot, domain, update)),
+        };
         match P::Format::decode(update.value, Level::L1) {
             Err(_) => return Some(Err(Error::BadEntry)),
             Ok(Entry::Leaf(leaf)) => {
@@ -228,8 +228,10 @@ impl<P: Platform> State<P> {
             Ok(Entry::Absent | Entry::Table(_)) => {}
         }
         let old = machine.exchange(place.table, place.index, update.value);
-        if let Ok(Entry::Leaf(leaf)) = P::Format::decode(old, Level::L1) {
-            self.release_leaf(slot, domain, EntryPlace::new(place.table, place.index), leaf);
+        if let Ok(Entry::Leaf(leaf)) = P::Format::decode(old, Level::L1)
+            && !self.release_leaf(slot, domain, leaf)
+        {
+            self.updated_shared(machine, slot, domain, update.target, leaf.frame);
         }
         if let Some(address) = update.target.flushes() {
             self.tlb.flush_page(machine, address);
@@ -237,44 +239,82 @@ impl<P: Platform> State<P> {
         Some(Ok(()))
     }
 
-    /// An update whose target is none, unless its value names a page.
+    /// The entry that an update means.
+    #[inline(always)]
+    fn target(
+        &self,
+        machine: &impl Machine,
+        slot: Slot,
+        domain: DomainId,
+        target: TargetBits,
+    ) -> Result<Place, Error> {
+        self.place(machine, slot, domain, target.decode()?)
+    }
+
+    /// An update whose target is none, unless its value names a page. Why it is none is found
+    /// out again, so that an update that has a target pays nothing for it.
     #[cold]
     #[inline(never)]
     fn update_unplaced<M: Machine>(
         &mut self,
         machine: &mut M,
         slot: Slot,
+        domain: DomainId,
         update: Update,
-        error: Error,
     ) -> Result<(), Error> {
-        match update.target.by_page() {
-            Some(target) => self.update_by_page(machine, slot, target, update.value),
-            None => Err(error),
+        if let Some(target) = update.target.by_page() {
+            return self.update_by_page(machine, slot, domain, target, update.value);
+        }
+        let error = self.target(machine, slot, domain, update.target).err();
+        Err(error.unwrap_or(Error::BadArgument))
+    }
+
+    /// The entry that an update has changed named a frame that pages share. Its place is what it
+    /// was: an update of a level-1 entry leaves its table and those above as they are.
+    #[cold]
+    #[inline(never)]
+    fn updated_shared<M: Machine>(
+        &mut self,
+        machine: &M,
+        slot: Slot,
+        domain: DomainId,
+        target: TargetBits,
+        frame: Mfn,
+    ) {
+        match self.target(machine, slot, domain, target) {
+            Ok(place) => self.release_shared(EntryPlace::new(place.table, place.index), frame),
+            Err(error) => unreachable!("the entry that was changed has no place: {error:?}"),
         }
     }
 
-    /// Updates of level-1 entries, those in the range: up to which they were made, and the
+    /// Updates of level-1 entries, those in the range of the argument frame: up to which they were made, and the
     /// refusal that ended them. Not all without one: the next wants a walk or a new budget.
     #[inline(never)]
     pub(crate) fn update_leaves<M: Machine>(
         &mut self,
         machine: &mut M,
         slot: Slot,
-        source: Source,
+        arguments: Mfn,
         range: core::ops::Range<u64>,
         budget: &mut Budget,
     ) -> (u64, Result<(), Error>) {
-        let mut done = range.start;
-        while done < range.end && !budget.is_spent() {
-            match self.update_leaf(machine, slot, source.fetch(machine, done)) {
+        let domain = self.domain(slot).id;
+        let end = range.end.min(range.start.saturating_add(budget.pieces(LEAF)));
+        let (mut done, mut result) = (range.start, Ok(()));
+        while done < end {
+            let update = Source::Arguments(arguments).fetch(machine, done);
+            match self.update_leaf(machine, slot, domain, update) {
                 Some(Ok(())) => done += 1,
-                Some(Err(error)) => return (done, Err(error)),
+                Some(Err(error)) => {
+                    result = Err(error);
+                    break;
+                }
                 // Nothing was done: it must not cost what the next piece of work needs.
                 None => break,
             }
-            budget.spend(LEAF);
         }
-        (done, Ok(()))
+        budget.spend_pieces(LEAF, done - range.start);
+        (done, result)
     }
 
     /// One update: done, or the walk that it needs before or after. What is left here after
@@ -286,10 +326,11 @@ impl<P: Platform> State<P> {
         slot: Slot,
         update: Update,
     ) -> Result<Phase, Error> {
-        if let Some(result) = self.update_leaf(machine, slot, update) {
+        let domain = self.domain(slot).id;
+        if let Some(result) = self.update_leaf(machine, slot, domain, update) {
             return result.map(|()| Phase::Ready);
         }
-        let place = self.place(machine, slot, update.target.decode()?)?;
+        let place = self.target(machine, slot, domain, update.target)?;
         match P::Format::decode(update.value, place.level) {
             Ok(Entry::Absent) => {}
             Ok(Entry::Table(child)) => {

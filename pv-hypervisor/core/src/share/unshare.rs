@@ -191,8 +191,10 @@ impl<P: Platform> State<P> {
         let new = P::Format::with_frame(value, page.frame) & !P::Format::WRITE;
         let old = machine.exchange(place.table, usize::from(place.index), new);
         let domain = self.domain(slot).id;
-        if let Ok(Entry::Leaf(leaf)) = P::Format::decode(old, Level::L1) {
-            self.release_leaf(slot, domain, place, leaf);
+        if let Ok(Entry::Leaf(leaf)) = P::Format::decode(old, Level::L1)
+            && !self.release_leaf(slot, domain, leaf)
+        {
+            self.release_shared(place, leaf.frame);
         }
         self.sharing.records.add_entry(index, place, value & P::Format::WRITE != 0);
         if let Some(shared) = self.frames.shared_mut(page.frame) {
