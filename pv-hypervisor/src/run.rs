@@ -281,6 +281,9 @@ impl Hypervisor {
 
     /// An interrupt came: the alarm, and a moment to look at the serial line.
     fn interrupt(&mut self) {
+        if self.observe {
+            self.observer.stretches.begin(What::Interrupt);
+        }
         while let Some(byte) = arch::serial_read() {
             match self.input.feed(byte) {
                 Some(Input::Typed(byte)) => {
@@ -316,6 +319,8 @@ impl Hypervisor {
 
     /// Finds the vCPU that runs next, and makes the processor its own.
     fn reschedule(&mut self) -> *mut Context {
+        // One step for each slice: the guests hardly notice.
+        let _ = self.share();
         loop {
             if self.observe {
                 self.observer.stretches.begin(What::Schedule);
@@ -324,11 +329,14 @@ impl Hypervisor {
                 Some(controller) => controller.step(&mut self.state, &mut self.machine),
                 None => false,
             };
-            let next = self.state.schedule(&mut self.machine);
-            if self.sharing && matches!(next, Next::Run(_)) {
-                // One step for each slice: the guests hardly notice.
-                let _ = self.state.share_step(&mut self.machine);
+            let busy = self.state.clear_away(&mut self.machine);
+            if busy || sampling {
+                self.interrupt();
+                if self.observe {
+                    self.observer.stretches.begin(What::Schedule);
+                }
             }
+            let next = self.state.choose(&mut self.machine, busy);
             while let Some(summary) = self.state.take_summary() {
                 self.domain_gone(&summary);
             }
@@ -366,9 +374,7 @@ impl Hypervisor {
                 Next::Idle
                     if self.focus == NOBODY && self.state.end_if_stuck(&mut self.machine) => {}
                 Next::Busy => self.interrupt(),
-                Next::Idle if self.sharing && self.state.share_step(&mut self.machine) => {
-                    self.interrupt();
-                }
+                Next::Idle if self.share() => {}
                 Next::Idle => {
                     self.observer.stretches.end();
                     self.machine.sleep();
@@ -377,6 +383,22 @@ impl Hypervisor {
                 Next::Finished => self.finish(),
             }
         }
+    }
+
+    /// A bounded piece of sharing, and a look at what came meanwhile. False when there was nothing
+    /// to do.
+    fn share(&mut self) -> bool {
+        if !self.sharing {
+            return false;
+        }
+        if self.observe {
+            self.observer.stretches.begin(What::Sharing);
+        }
+        let worked = self.state.share_step(&mut self.machine);
+        if worked {
+            self.interrupt();
+        }
+        worked
     }
 
     fn tell_if_ended(&mut self, slot: Slot) {

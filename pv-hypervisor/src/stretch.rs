@@ -24,10 +24,12 @@ pub enum What {
     Interrupt,
     /// Choosing a vCPU, and background work.
     Schedule,
+    /// Looking for pages that are alike, and merging them.
+    Sharing,
 }
 
 /// Rows: calls by number, then the rest.
-const ROWS: usize = Number::COUNT + 4;
+const ROWS: usize = Number::COUNT + 5;
 
 impl What {
     fn row(self) -> usize {
@@ -36,6 +38,7 @@ impl What {
             What::Trap => Number::COUNT + 1,
             What::Interrupt => Number::COUNT + 2,
             What::Schedule => Number::COUNT + 3,
+            What::Sharing => Number::COUNT + 4,
         }
     }
 }
@@ -43,7 +46,7 @@ impl What {
 fn name(row: usize) -> &'static str {
     match Number::new(row as u64) {
         Some(number) => number.name(),
-        None => ["unknown call", "trap", "interrupt", "schedule"][row - Number::COUNT],
+        None => ["unknown call", "trap", "interrupt", "schedule", "sharing"][row - Number::COUNT],
     }
 }
 

@@ -20,13 +20,13 @@ use hypercall_abi::vcpu_page::TARGET_FRAMES_OFFSET;
 use hypercall_abi::{DomainId, Error, Mfn, Port};
 
 /// Cost of giving one frame.
-const GIVE: u32 = 9;
+const GIVE: u32 = 14;
 
 /// Cost of taking one frame, its scrubbing included; and of scrubbing it alone.
 const TAKE: u32 = 190;
 
 /// Cost of taking one frame of a block that is clean.
-const TAKE_CLEAN: u32 = 8;
+const TAKE_CLEAN: u32 = 11;
 
 /// Frames of an extent that are released in one piece.
 const PIECE: u64 = 128;

@@ -81,10 +81,23 @@ impl Scheduler {
 impl<P: Platform> State<P> {
     /// Chooses what the processor does next, after a bounded piece of background work.
     pub fn schedule<M: Machine>(&mut self, machine: &mut M) -> Next {
+        let busy = self.clear_away(machine);
+        self.choose(machine, busy)
+    }
+
+    /// The first half of [`schedule`](Self::schedule): a bounded piece of taking apart what has
+    /// ended. True when there was something: then an image looks for interrupts before it
+    /// goes on, as what is chosen may be a call that wants as much time again.
+    pub fn clear_away<M: Machine>(&mut self, machine: &mut M) -> bool {
         let busy = self.teardown_step(machine);
         if self.sharing.waiting {
             self.wake_for_frames();
         }
+        busy
+    }
+
+    /// The second half of [`schedule`](Self::schedule), which is told what the first has returned.
+    pub fn choose<M: Machine>(&mut self, machine: &mut M, busy: bool) -> Next {
         let now = machine.now();
         self.expire_timers(machine, now);
         self.leave_current(machine, now);

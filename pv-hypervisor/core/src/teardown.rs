@@ -23,7 +23,7 @@ use hypercall_abi::calls::grant_share::Access;
 use hypercall_abi::{DomainId, Mfn};
 
 /// Frames of the table that one step looks at.
-const FRAMES_A_STEP: usize = 256;
+const FRAMES_A_STEP: usize = 160;
 
 /// How far the taking apart of a domain is.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -195,6 +195,16 @@ impl FrameTable {
         }
     }
 
+    /// The first frame of some, counted from that of the lowest number, of which something holds.
+    pub(crate) fn position(
+        &self,
+        range: core::ops::Range<usize>,
+        holds: impl Fn(&Frame) -> bool,
+    ) -> Option<usize> {
+        let start = range.start;
+        self.frames[range].iter().position(holds).map(|at| start + at)
+    }
+
     /// The state of a frame that some domain owns.
     ///
     /// # Errors

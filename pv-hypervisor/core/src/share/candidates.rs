@@ -66,15 +66,20 @@ pub(crate) enum Stage {
 /// A batch.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Candidates {
-    /// In the order of their frames once the sweep begins.
     pub(crate) pages: Vec<Candidate>,
+    /// Once the sweep begins: frames and where their pages are, in the order of the frames.
+    pub(crate) by_frame: heapless::Vec<(Mfn, u8), { 2 * MAX_PAIRS }>,
     pub(crate) pairs: Vec<Pair>,
     pub(crate) stage: Stage,
 }
 
 impl Candidates {
-    pub(crate) const NONE: Candidates =
-        Candidates { pages: Vec::new(), pairs: Vec::new(), stage: Stage::Gathering };
+    pub(crate) const NONE: Candidates = Candidates {
+        pages: Vec::new(),
+        by_frame: heapless::Vec::new(),
+        pairs: Vec::new(),
+        stage: Stage::Gathering,
+    };
 
     pub(crate) fn new() -> Option<Candidates> {
         let mut candidates = Candidates::NONE;
@@ -92,9 +97,27 @@ impl Candidates {
         self.pages.iter().find(|candidate| candidate.name == name)
     }
 
+    /// Puts the pages in order, so that a frame finds its own.
+    pub(crate) fn begin_sweep(&mut self) {
+        self.by_frame.clear();
+        for (index, candidate) in self.pages.iter().enumerate() {
+            // There are two pages to a pair at most.
+            let _ = self.by_frame.push((candidate.frame, index as u8));
+        }
+        self.by_frame.sort_unstable();
+        self.stage = Stage::Sweeping { frame: 0, entry: 0 };
+    }
+
+    /// The page that has that frame.
+    pub(crate) fn of_frame(&mut self, frame: Mfn) -> Option<&mut Candidate> {
+        let at = self.by_frame.binary_search_by_key(&frame, |known| known.0).ok()?;
+        self.pages.get_mut(usize::from(self.by_frame[at].1))
+    }
+
     /// Forgets the batch.
     pub(crate) fn clear(&mut self) {
         self.pages.clear();
+        self.by_frame.clear();
         self.pairs.clear();
         self.stage = Stage::Gathering;
     }

@@ -25,8 +25,9 @@ use zerocopy::IntoBytes;
 /// Words that are read at a time.
 const BLOCK: usize = 64;
 
-/// Words of the advice of a domain that one step looks at.
+/// Words of the advice of a domain that one step looks at, and domains.
 const WORDS_A_STEP: usize = 64;
+const SLOTS_A_STEP: usize = 8;
 
 /// How the scanner works.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -256,7 +257,7 @@ impl<P: Platform> State<P> {
             return false;
         }
         let ticks = self.config.ticks_per_second;
-        for _ in 0..=MAX_DOMAINS {
+        for _ in 0..SLOTS_A_STEP {
             let slot = Slot(scanner.slot as u16);
             let domain = self.domains[slot.index()].as_ref().filter(|domain| domain.is_running());
             let next = domain.map_or(NextPage::End, |domain| {
@@ -291,7 +292,7 @@ impl<P: Platform> State<P> {
             }
             return true;
         }
-        false
+        true
     }
 
     fn scan_page<M: Machine>(
@@ -337,13 +338,17 @@ impl<P: Platform> State<P> {
                         None => {
                             scanner.counters.stale += 1;
                             scanner.hints.forget_page(hash, slot, page);
-                            continue;
+                            break;
                         }
                     }
                 }
             };
             if self.want_merge_of(machine, side, name, Some(hash)) {
                 return;
+            }
+            // A step has time to hash one page beside its own.
+            if let Side::Page(_) = side {
+                break;
             }
         }
         scanner.hints.add_page(hash, slot, name.page, frame);

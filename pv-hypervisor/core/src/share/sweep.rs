@@ -6,7 +6,7 @@
 //! as the frame's references, apart from its owner's.
 
 use super::EntryPlace;
-use super::candidates::{Candidates, Stage};
+use super::candidates::{Candidate, Candidates, Stage};
 use crate::budget::Budget;
 use crate::format::{Entry, Format};
 use crate::frame::{Frame, FrameTable, Owned, Type};
@@ -16,13 +16,15 @@ use crate::state::State;
 use hypercall_abi::addr::Level;
 use hypercall_abi::{DomainId, Mfn};
 
-/// Frames that are looked at together, and what that costs.
+/// Frames that are looked at together, what that costs, and what a level-1 table among them does.
 const FRAMES: usize = 64;
-const FRAMES_COST: u32 = 40;
+const FRAMES_COST: u32 = 60;
+const TABLE_COST: u32 = 30;
 
-/// Entries that are looked at together, and what that costs.
+/// Entries that are looked at together, what that costs, and what one that maps a frame does.
 const ENTRIES: usize = 32;
-const ENTRIES_COST: u32 = 50;
+const ENTRIES_COST: u32 = 40;
+const LEAF_COST: u32 = 6;
 
 impl<P: Platform> State<P> {
     /// One bounded step of merging the pairs that are wanted. False when none is.
@@ -31,8 +33,7 @@ impl<P: Platform> State<P> {
         let worked = match candidates.stage {
             Stage::Gathering if candidates.pairs.is_empty() => false,
             Stage::Gathering => {
-                candidates.pages.sort_unstable_by_key(|candidate| candidate.frame);
-                candidates.stage = Stage::Sweeping { frame: 0, entry: 0 };
+                candidates.begin_sweep();
                 true
             }
             Stage::Sweeping { frame, entry } => {
@@ -74,20 +75,34 @@ fn sweep<F: Format, M: Machine>(
     (mut frame, mut entry): (usize, usize),
     budget: &mut Budget,
 ) -> Stage {
+    let began = (frame, entry);
     while frame < frames.len() {
-        if frame.is_multiple_of(FRAMES) && entry == 0 && !budget.spend(FRAMES_COST) {
-            return Stage::Sweeping { frame, entry };
+        if entry == 0 {
+            if !budget.spend(FRAMES_COST) {
+                return Stage::Sweeping { frame, entry };
+            }
+            let end = (frame + FRAMES).min(frames.len());
+            let Some(table) = frames.position(frame..end, |frame| leaf_table(frame).is_some())
+            else {
+                frame = end;
+                continue;
+            };
+            frame = table;
+            budget.spend(TABLE_COST);
         }
         let number = Mfn(frames.base().0 + frame as u64);
-        if let Ok(Frame::Owned(owned)) = frames.get(number)
-            && is_leaf_table(owned)
-            && candidates.pages.iter().any(|candidate| candidate.name.domain == owned.owner)
+        let owner = frames.get(number).ok().and_then(leaf_table);
+        let is_wanted = |candidate: &Candidate| Some(candidate.name.domain) == owner;
+        if let Some(owner) = owner
+            && candidates.pages.iter().any(is_wanted)
         {
             while entry < F::ENTRIES {
-                if !budget.spend(ENTRIES_COST) {
+                // Whatever the budget is, each step goes on by one piece at least.
+                if !budget.spend(ENTRIES_COST) && (frame, entry) != began {
                     return Stage::Sweeping { frame, entry };
                 }
-                look_at::<F, M>(machine, candidates, owned.owner, number, entry);
+                let leaves = look_at::<F, M>(machine, candidates, owner, number, entry);
+                budget.spend(leaves * LEAF_COST);
                 entry += ENTRIES;
             }
         }
@@ -97,30 +112,39 @@ fn sweep<F: Format, M: Machine>(
     Stage::Merging { next: 0 }
 }
 
+/// The owner of a frame that is a level-1 table whose entries hold references.
+fn leaf_table(frame: &Frame) -> Option<DomainId> {
+    match frame {
+        Frame::Owned(owned) if is_leaf_table(owned) => Some(owned.owner),
+        _ => None,
+    }
+}
+
 /// Whether a frame is a level-1 table whose entries hold references.
 pub(super) fn is_leaf_table(owned: &Owned) -> bool {
     owned.kind == Type::Table(Level::L1) && owned.hold.is_valid()
 }
 
-/// Looks at some entries of a table.
+/// Looks at some entries of a table: how many of them map a frame.
 fn look_at<F: Format, M: Machine>(
     machine: &M,
     candidates: &mut Candidates,
     owner: DomainId,
     table: Mfn,
     first: usize,
-) {
+) -> u32 {
+    let mut leaves = 0;
     let mut words = [0; ENTRIES];
     let words = &mut words[..ENTRIES.min(F::ENTRIES - first)];
     machine.read_block(table, first, words);
     for (offset, value) in words.iter().enumerate() {
         let Ok(Entry::Leaf(leaf)) = F::decode(*value, Level::L1) else { continue };
-        let found = candidates.pages.binary_search_by_key(&leaf.frame, |known| known.frame);
-        let Ok(found) = found else { continue };
-        let candidate = &mut candidates.pages[found];
+        leaves += 1;
+        let Some(candidate) = candidates.of_frame(leaf.frame) else { continue };
         if candidate.name.domain == owner {
             let place = EntryPlace::new(table, first + offset);
             candidate.overflow |= candidate.places.push(place).is_err();
         }
     }
+    leaves
 }
