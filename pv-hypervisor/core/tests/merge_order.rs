@@ -41,6 +41,9 @@ impl Recorder<'_> {
 
 impl Machine for Recorder<'_> {
     fn read(&self, frame: Mfn, word: usize) -> u64 {
+        if word == 511 {
+            self.note(Event::Compared(frame));
+        }
         self.machine.read(frame, word)
     }
 
@@ -64,9 +67,6 @@ impl Machine for Recorder<'_> {
     }
 
     fn read_block(&self, frame: Mfn, word: usize, words: &mut [u64]) {
-        if words.len() == 64 && word == 448 {
-            self.note(Event::Compared(frame));
-        }
         self.machine.read_block(frame, word, words);
     }
 

@@ -19,8 +19,13 @@ use hypercall_abi::addr::Level;
 use hypercall_abi::calls::pte_update::{TargetBits, Update};
 use hypercall_abi::{DomainId, Error, Mfn};
 
-/// Cost of an update of a level-1 entry, and of any other, what it walks apart.
+/// Cost of an update of a level-1 entry.
 const LEAF: u32 = 21;
+
+/// Cost of the former while pages share frames: each may add a record, or take one away.
+const LEAF_AMID_SHARING: u32 = 45;
+
+/// Cost of any other update, what it walks apart.
 const UPDATE: u32 = 120;
 
 /// A list of updates that may be in the middle of one.
@@ -299,7 +304,8 @@ impl<P: Platform> State<P> {
         budget: &mut Budget,
     ) -> (u64, Result<(), Error>) {
         let domain = self.domain(slot).id;
-        let end = range.end.min(range.start.saturating_add(budget.pieces(LEAF)));
+        let leaf = if self.sharing.records.is_empty() { LEAF } else { LEAF_AMID_SHARING };
+        let end = range.end.min(range.start.saturating_add(budget.pieces(leaf)));
         let (mut done, mut result) = (range.start, Ok(()));
         while done < end {
             let update = Source::Arguments(arguments).fetch(machine, done);
@@ -313,7 +319,7 @@ impl<P: Platform> State<P> {
                 None => break,
             }
         }
-        budget.spend_pieces(LEAF, done - range.start);
+        budget.spend_pieces(leaf, done - range.start);
         (done, result)
     }
 

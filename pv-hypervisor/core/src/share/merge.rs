@@ -222,16 +222,16 @@ impl<P: Platform> State<P> {
     /// Compares two frames in full: `None` when they differ, else whether they are zeros.
     fn compare<M: Machine>(&self, machine: &M, first: Mfn, second: Mfn) -> Option<bool> {
         let mut any = 0;
-        let mut words = [[0; BLOCK]; 2];
         for start in (0..FRAME_WORDS).step_by(BLOCK) {
-            machine.read_block(first, start, &mut words[0]);
-            machine.read_block(second, start, &mut words[1]);
-            // By words: what compares slices may do it by bytes.
-            let both = words[0].iter().zip(&words[1]);
-            if both.fold(0, |differ, (one, other)| differ | (one ^ other)) != 0 {
+            let mut differ = 0;
+            for word in start..start + BLOCK {
+                let (one, other) = (machine.read(first, word), machine.read(second, word));
+                differ |= one ^ other;
+                any |= one;
+            }
+            if differ != 0 {
                 return None;
             }
-            any = words[0].iter().fold(any, |any, word| any | word);
         }
         Some(any == 0)
     }

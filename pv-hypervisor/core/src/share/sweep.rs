@@ -18,13 +18,13 @@ use hypercall_abi::{DomainId, Mfn};
 
 /// Frames that are looked at together, what that costs, and what a level-1 table among them does.
 const FRAMES: usize = 64;
-const FRAMES_COST: u32 = 60;
-const TABLE_COST: u32 = 30;
+const FRAMES_COST: u32 = 75;
+const TABLE_COST: u32 = 40;
 
 /// Entries that are looked at together, what that costs, and what one that maps a frame does.
 const ENTRIES: usize = 32;
-const ENTRIES_COST: u32 = 40;
-const LEAF_COST: u32 = 6;
+const ENTRIES_COST: u32 = 60;
+const LEAF_COST: u32 = 9;
 
 impl<P: Platform> State<P> {
     /// One bounded step of merging the pairs that are wanted. False when none is.
