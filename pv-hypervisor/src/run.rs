@@ -320,7 +320,7 @@ impl Hypervisor {
     /// Finds the vCPU that runs next, and makes the processor its own.
     fn reschedule(&mut self) -> *mut Context {
         // One step for each slice: the guests hardly notice.
-        let _ = self.share();
+        let _ = self.sharing && self.share();
         loop {
             if self.observe {
                 self.observer.stretches.begin(What::Schedule);
@@ -374,7 +374,7 @@ impl Hypervisor {
                 Next::Idle
                     if self.focus == NOBODY && self.state.end_if_stuck(&mut self.machine) => {}
                 Next::Busy => self.interrupt(),
-                Next::Idle if self.share() => {}
+                Next::Idle if self.sharing && self.share() => {}
                 Next::Idle => {
                     self.observer.stretches.end();
                     self.machine.sleep();
@@ -387,10 +387,9 @@ impl Hypervisor {
 
     /// A bounded piece of sharing, and a look at what came meanwhile. False when there was nothing
     /// to do.
+    #[cold]
+    #[inline(never)]
     fn share(&mut self) -> bool {
-        if !self.sharing {
-            return false;
-        }
         if self.observe {
             self.observer.stretches.begin(What::Sharing);
         }

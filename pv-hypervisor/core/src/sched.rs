@@ -88,6 +88,7 @@ impl<P: Platform> State<P> {
     /// The first half of [`schedule`](Self::schedule): a bounded piece of taking apart what has
     /// ended. True when there was something: then an image looks for interrupts before it
     /// goes on, as what is chosen may be a call that wants as much time again.
+    #[inline(always)]
     pub fn clear_away<M: Machine>(&mut self, machine: &mut M) -> bool {
         let busy = self.teardown_step(machine);
         if self.sharing.waiting {
@@ -97,6 +98,7 @@ impl<P: Platform> State<P> {
     }
 
     /// The second half of [`schedule`](Self::schedule), which is told what the first has returned.
+    #[inline(always)]
     pub fn choose<M: Machine>(&mut self, machine: &mut M, busy: bool) -> Next {
         let now = machine.now();
         self.expire_timers(machine, now);
