@@ -11,8 +11,8 @@ use crate::{
 };
 use core::sync::atomic::{AtomicBool, Ordering};
 use hypercall_abi::{
-    Mfn, PAGE_SIZE, Pfn, VirtAddr,
-    addr::Level,
+    Error, Mfn, PAGE_SIZE, Pfn, VirtAddr,
+    addr::{Level, TABLE_ENTRIES},
     calls::{pt_switch::RootChange, pte_update::Target},
     start_info::{PageTableFormat, StartInfo},
 };
@@ -132,6 +132,37 @@ impl Memory {
     /// Root of the page tables that the kernel runs on.
     pub fn kernel_root(&self) -> Mfn {
         self.kernel_root
+    }
+
+    /// Registers the P2M, so that the hypervisor can change which frames back pages that
+    /// [`let_move`](Self::let_move) names and that are advised to be shared.
+    ///
+    /// # Errors
+    /// As `p2m_register`: a part may be registered then.
+    pub fn register_p2m(&mut self) -> Result<(), Error> {
+        /// Frames that one call registers.
+        const FRAMES: usize = 64;
+        let first = self.info.p2m_pfn.0;
+        let end = first + self.p2m.pages().div_ceil(TABLE_ENTRIES);
+        let mut frames = heapless::Vec::<Mfn, FRAMES>::new();
+        for page in first..end {
+            // There is room: it is emptied when it is full.
+            let _ = frames.push(self.p2m.frame_of(Pfn(page)).unwrap_or(Mfn::NONE));
+            if frames.is_full() || page + 1 == end {
+                // SAFETY: the slots are read and written as atomics, each time that one is needed.
+                unsafe { calls::p2m_register(&frames) }?;
+                frames.clear();
+            }
+        }
+        self.updates.name_pages(self.format);
+        Ok(())
+    }
+
+    /// Pages that may be advised to be shared from now on. They are mapped by
+    /// [`Updates::push_page`], and the numbers of their frames used only after
+    /// [`calls::keep_page`]; they are found by their frames no more.
+    pub fn let_move(&mut self, pages: impl IntoIterator<Item = Pfn>) {
+        pages.into_iter().for_each(|page| self.p2m.let_move(page));
     }
 
     /// Updates of page tables that wait; [`user::run`](crate::user::run) makes them on its way.

@@ -3,17 +3,22 @@
 //! The guest numbers its memory `0..n` without a gap; the machine frames behind lie anywhere.
 //! A page that the balloon has given away is a *hole*: it has no frame.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use hypercall_abi::{Mfn, Pfn};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// The map. Storage is the caller's: one [`Mfn`] a page, and an index of the frames.
 #[derive(Debug)]
 pub struct P2m<'a> {
-    frames: &'a mut [Mfn],
+    /// Atomic, as the hypervisor changes what backs a page that may share a frame.
+    frames: &'a [AtomicU64],
     /// Open addressing over the frame's number: page + 1, or 0 for an empty slot.
     index: &'a mut [u32],
     holes: u64,
     /// No page before this one is a hole.
     hint: usize,
+    /// Whether pages share frames: then what holes are made of and filled with is not indexed.
+    shares: bool,
 }
 
 /// A change of the map that would break it; nothing changed.
@@ -48,9 +53,12 @@ impl<'a> P2m<'a> {
         let needed = Self::index_slots(frames.len() as u64);
         assert!(index.len() == needed, "the index of this map has {needed} slots");
         index.fill(0);
-        let mut map = P2m { frames, index, holes: 0, hint: 0 };
+        let Ok(frames) = <[AtomicU64]>::mut_from_bytes(frames.as_mut_bytes()) else {
+            panic!("a frame's number is a word")
+        };
+        let mut map = P2m { frames, index, holes: 0, hint: 0, shares: false };
         for page in 0..map.frames.len() {
-            let frame = map.frames[page];
+            let frame = map.slot(page);
             if frame == Mfn::NONE {
                 map.holes += 1;
                 continue;
@@ -73,7 +81,8 @@ impl<'a> P2m<'a> {
 
     /// The frame behind a page; `None` for a hole and beyond the end.
     pub fn frame_of(&self, page: Pfn) -> Option<Mfn> {
-        let frame = *self.frames.get(usize::try_from(page.0).ok()?)?;
+        let slot = self.frames.get(usize::try_from(page.0).ok()?)?;
+        let frame = Mfn(slot.load(Ordering::Relaxed));
         (frame != Mfn::NONE).then_some(frame)
     }
 
@@ -88,7 +97,8 @@ impl<'a> P2m<'a> {
             return None;
         }
         let from_hint = &self.frames[self.hint..];
-        self.hint += from_hint.iter().position(|frame| *frame == Mfn::NONE)?;
+        self.hint +=
+            from_hint.iter().position(|slot| slot.load(Ordering::Relaxed) == Mfn::NONE.0)?;
         Some(Pfn(self.hint as u64))
     }
 
@@ -101,8 +111,10 @@ impl<'a> P2m<'a> {
             return Err(MapConflict::NoPage(page));
         }
         let frame = self.frame_of(page).ok_or(MapConflict::Hole(page))?;
-        self.index_remove(frame);
-        self.frames[page.0 as usize] = Mfn::NONE;
+        if !self.shares {
+            self.index_remove(frame);
+        }
+        self.set_slot(page, Mfn::NONE);
         self.holes += 1;
         self.hint = self.hint.min(page.0 as usize);
         Ok(frame)
@@ -121,8 +133,10 @@ impl<'a> P2m<'a> {
             return Err(MapConflict::Backed(page));
         }
         self.check_new(frame)?;
-        self.frames[page.0 as usize] = frame;
-        self.index_insert(frame, page.0 as u32);
+        self.set_slot(page, frame);
+        if !self.shares {
+            self.index_insert(frame, page.0 as u32);
+        }
         self.holes -= 1;
         Ok(())
     }
@@ -132,14 +146,14 @@ impl<'a> P2m<'a> {
     pub fn runs(&self) -> impl Iterator<Item = (Pfn, Mfn, u64)> + '_ {
         let mut next = 0;
         core::iter::from_fn(move || {
-            while next < self.frames.len() && self.frames[next] == Mfn::NONE {
+            while next < self.frames.len() && self.slot(next) == Mfn::NONE {
                 next += 1;
             }
             let first = next;
-            let frame = *self.frames.get(first)?;
+            let frame = Mfn(self.frames.get(first)?.load(Ordering::Relaxed));
             while next < self.frames.len()
-                && self.frames[next] != Mfn::NONE
-                && self.frames[next].0 == frame.0 + (next - first) as u64
+                && self.slot(next) != Mfn::NONE
+                && self.slot(next).0 == frame.0 + (next - first) as u64
             {
                 next += 1;
             }
@@ -147,11 +161,28 @@ impl<'a> P2m<'a> {
         })
     }
 
+    /// Forgets which frame backs a page, before that may change: [`page_of`](Self::page_of) finds
+    /// it no more. From the first time on no page whose hole is filled is found by its frame.
+    pub(crate) fn let_move(&mut self, page: Pfn) {
+        self.shares = true;
+        if let Some(frame) = self.frame_of(page) {
+            self.index_remove(frame);
+        }
+    }
+
+    fn slot(&self, page: usize) -> Mfn {
+        Mfn(self.frames[page].load(Ordering::Relaxed))
+    }
+
+    fn set_slot(&mut self, page: Pfn, frame: Mfn) {
+        self.frames[page.0 as usize].store(frame.0, Ordering::Relaxed);
+    }
+
     fn check_new(&self, frame: Mfn) -> Result<(), MapConflict> {
         if frame > Mfn::MAX {
             return Err(MapConflict::BadFrame(frame));
         }
-        if self.index_find(frame).is_some() {
+        if !self.shares && self.index_find(frame).is_some() {
             return Err(MapConflict::Used(frame));
         }
         Ok(())
@@ -166,7 +197,7 @@ impl<'a> P2m<'a> {
     fn index_find(&self, frame: Mfn) -> Option<usize> {
         let mut slot = self.home(frame);
         while self.index[slot] != 0 {
-            if self.frames[self.index[slot] as usize - 1] == frame {
+            if self.slot(self.index[slot] as usize - 1) == frame {
                 return Some(slot);
             }
             slot = (slot + 1) & (self.index.len() - 1);
@@ -194,7 +225,7 @@ impl<'a> P2m<'a> {
                 if self.index[slot] == 0 {
                     return;
                 }
-                let home = self.home(self.frames[self.index[slot] as usize - 1]);
+                let home = self.home(self.slot(self.index[slot] as usize - 1));
                 // The entry may fill the gap unless its home lies behind the gap.
                 if slot.wrapping_sub(home) & mask >= slot.wrapping_sub(gap) & mask {
                     break;
@@ -203,5 +234,30 @@ impl<'a> P2m<'a> {
             self.index[gap] = self.index[slot];
             gap = slot;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_may_move_is_not_found_by_its_frame() {
+        let mut frames = [Mfn(10), Mfn(11), Mfn(12), Mfn(13)];
+        let mut index = [0; P2m::index_slots(4)];
+        let mut map = P2m::new(&mut frames, &mut index).unwrap();
+        (1..4).for_each(|page| map.let_move(Pfn(page)));
+        assert_eq!(map.page_of(Mfn(10)), Some(Pfn(0)));
+        assert_eq!(map.page_of(Mfn(11)), None);
+        // As the hypervisor does: two pages share a frame.
+        map.frames[1].store(12, Ordering::Relaxed);
+        assert_eq!(map.frame_of(Pfn(1)), Some(Mfn(12)));
+        // However often holes are made and filled, the index does not fill up.
+        for round in 0..100 {
+            assert_eq!(map.make_hole(Pfn(3)).map(|_| map.holes()), Ok(1));
+            assert_eq!(map.fill_hole(Pfn(3), Mfn(20 + round)), Ok(()));
+        }
+        assert_eq!(map.page_of(Mfn(119)), None);
+        assert_eq!(map.page_of(Mfn(10)), Some(Pfn(0)));
     }
 }

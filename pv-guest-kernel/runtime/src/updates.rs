@@ -1,10 +1,14 @@
 //! Page-table updates that travel together.
 #![allow(unsafe_code, reason = "an update can take away memory that Rust code uses")]
 
-use crate::{argument, calls, paging::PagingError};
+use crate::{
+    argument, calls,
+    paging::{Entry, Format, PagingError},
+};
 use heapless::Vec;
 use hypercall_abi::{
-    Mfn, VirtAddr,
+    Error, Mfn, Pfn, VirtAddr,
+    addr::Level,
     calls::pte_update::{MAX_UPDATES, Space, Target, TargetBits, Update},
 };
 
@@ -17,6 +21,8 @@ pub struct Updates {
     waiting: Vec<Update, CAPACITY>,
     /// A bit for each waiting target, at a place that many share: what has none is not waiting.
     filter: u64,
+    /// The format of entries, once some name pages.
+    by_page: Option<Format>,
 }
 
 /// The bit of a target in the filter.
@@ -27,7 +33,7 @@ fn filter_bit(target: TargetBits) -> u64 {
 impl Updates {
     /// None.
     pub const fn new() -> Updates {
-        Updates { waiting: Vec::new(), filter: 0 }
+        Updates { waiting: Vec::new(), filter: 0, by_page: None }
     }
 
     /// Adds an update; makes those before it if there is no room.
@@ -38,23 +44,46 @@ impl Updates {
     /// # Safety
     /// As for [`calls::pte_update`], from now until the updates are made.
     pub unsafe fn push(&mut self, target: Target, value: u64) -> Result<(), PagingError> {
+        self.add(Update::new(target, value))
+    }
+
+    /// Adds an update that maps a page, whatever frame backs it: the frame field of `value` holds
+    /// the page's number.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    ///
+    /// # Safety
+    /// As for [`push`](Self::push).
+    pub unsafe fn push_page(&mut self, target: Target, value: u64) -> Result<(), PagingError> {
+        self.add(Update::of_page(target, value))
+    }
+
+    fn add(&mut self, update: Update) -> Result<(), PagingError> {
         if self.waiting.is_full() {
             self.flush()?;
         }
-        let update = Update::new(target, value);
         self.filter |= filter_bit(update.target);
         // There is room now.
         let _ = self.waiting.push(update);
         Ok(())
     }
 
-    /// The value that an entry will have, if an update of it waits.
+    /// Some updates name pages from now on.
+    pub(crate) fn name_pages(&mut self, format: Format) {
+        self.by_page = Some(format);
+    }
+
+    /// The value that an entry will have, if an update of it waits; where that names a page, its
+    /// number stands for the frame's.
     pub fn waiting_value(&self, table: Mfn, index: u16) -> Option<u64> {
         let target = Target::Entry { table, index }.encode();
         if self.filter & filter_bit(target) == 0 {
             return None;
         }
-        let mut found = self.waiting.iter().rev().filter(|update| update.target == target);
+        let by_page = target.naming_page();
+        let is_it = |update: &&Update| update.target == target || update.target == by_page;
+        let mut found = self.waiting.iter().rev().filter(is_it);
         found.next().map(|update| update.value)
     }
 
@@ -67,10 +96,32 @@ impl Updates {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        // SAFETY: whoever pushed them answers for them.
-        let result = unsafe { calls::pte_update(&self.waiting) };
+        let mut from = 0;
+        let result = loop {
+            // SAFETY: whoever pushed them answers for them.
+            let result = unsafe { calls::pte_update(&self.waiting[from..]) };
+            match result {
+                Ok(_) => break Ok(()),
+                Err(partial) => {
+                    from += partial.done as usize;
+                    if partial.error != Error::QuotaExceeded || !self.keep_page(from) {
+                        break Err(PagingError::Refused(partial.error));
+                    }
+                }
+            }
+        };
         self.clear();
-        result.map(drop).map_err(|partial| PagingError::Refused(partial.error))
+        result
+    }
+
+    /// Gives the page that an update names a frame of its own for good: more entries map it than
+    /// the hypervisor remembers of a page that shares one.
+    #[cold]
+    fn keep_page(&self, index: usize) -> bool {
+        let update = self.waiting.get(index).filter(|update| update.target.by_page().is_some());
+        let Some((format, update)) = self.by_page.zip(update) else { return false };
+        let Entry::Page(number, _) = format.decode(Level::L1, update.value) else { return false };
+        calls::keep_page(Pfn(number.0)).is_ok()
     }
 
     fn clear(&mut self) {

@@ -1,7 +1,7 @@
 //! The kernel core's memory as its balloon sees it: pages come from the core's allocator and go
 //! back to it; the rest is the runtime's.
 
-use super::{Paravirtual, tables};
+use super::{Paravirtual, sharing, tables};
 use balloon::{Answer, BalloonPort, Follower, KernelCounts, Step};
 use kernel_core::{
     balloon::{BalloonCounts, BalloonStep},
@@ -31,10 +31,18 @@ impl BalloonPort for Lent<'_> {
         if self.frames.count(Kind::Free) <= self.frames.watermarks().high {
             return None;
         }
-        self.frames.take(Kind::Kernel).ok()
+        let page = self.frames.take(Kind::Kernel).ok()?;
+        if self.machine.sharing && !sharing::try_keep(page) {
+            self.frames.give(page);
+            return None;
+        }
+        Some(page)
     }
 
     fn give_page(&mut self, page: Pfn) {
+        if self.machine.sharing {
+            sharing::offer(page);
+        }
         self.frames.give(page);
     }
 

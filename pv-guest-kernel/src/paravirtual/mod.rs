@@ -5,6 +5,7 @@
 //! | `pages` | the core's pages, through the kernel's map of its memory |
 //! | `space`, `tables` | page tables of processes |
 //! | `balloon` | the core's pages as the balloon takes them |
+//! | `sharing` | which pages may share frames |
 //! | `clock`, `random` | time, the alarm, random bytes |
 //! | `test` | the machine test |
 //!
@@ -18,6 +19,7 @@ mod balloon;
 mod clock;
 mod pages;
 mod random;
+mod sharing;
 mod space;
 mod tables;
 mod test;
@@ -65,6 +67,8 @@ pub struct Paravirtual {
     typed: Vec<u8>,
     /// The balloon.
     moving: Moving,
+    /// Whether pages share frames.
+    sharing: bool,
 }
 
 /// Bytes that are taken from the console at once, when the kernel only looks whether any wait.
@@ -77,7 +81,8 @@ pub fn boot(info: &StartInfo, mut memory: Memory) -> (Paravirtual, Frames) {
     let (pages, mut frames) = Pages::lend(&mut memory);
     // The operator says on the command line whether free pages are offered.
     let offers = info.command_line().split_ascii_whitespace().any(|word| word == "balloon=offer");
-    let tables = Tables::new(&memory, &mut || frames.take(Kind::Table).ok());
+    let sharing = info.features.contains(Features::SHARING) && pages.share(&mut memory);
+    let tables = Tables::new(&memory, sharing, &mut || frames.take(Kind::Table).ok());
     let machine = Paravirtual {
         memory,
         pages,
@@ -88,6 +93,7 @@ pub fn boot(info: &StartInfo, mut memory: Memory) -> (Paravirtual, Frames) {
         floating_point: info.features.contains(Features::FLOATING_POINT),
         typed: Vec::new(),
         moving: Moving::new(frames.count(Kind::Hole), offers),
+        sharing,
     };
     (machine, frames)
 }
@@ -100,7 +106,12 @@ impl Paravirtual {
 
     /// Hands one more page to the core.
     pub fn lend(&mut self, page: Page) -> Pfn {
-        self.pages.lend_one(page)
+        let page = self.pages.lend_one(page);
+        if self.sharing {
+            self.memory.let_move([page]);
+            sharing::offer(page);
+        }
+        page
     }
 
     /// Why a process left the processor.
@@ -198,6 +209,10 @@ impl Platform for Paravirtual {
         }
         self.tables.seal(&mut self.memory, space);
         self.tables.synchronize_fetches();
+        if self.sharing {
+            // An update that names a page can be refused and made in another way.
+            tables::must(self.memory.flush());
+        }
         tables::must(self.memory.set_user_root(Some(space.root.frame)));
         loop {
             let trap = match user::run(&mut registers.0, self.memory.updates()) {

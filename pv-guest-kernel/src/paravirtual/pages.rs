@@ -1,6 +1,7 @@
 //! The pages that are the kernel core's: which they are, and what is in them.
 #![allow(unsafe_code, reason = "pages are reached by address")]
 
+use super::sharing;
 use alloc::vec::Vec;
 use kernel_core::memory::{Frames, Kind};
 use pv_guest::{
@@ -52,11 +53,32 @@ impl Pages {
         page
     }
 
+    /// Lets all pages that were handed over share frames from now on; whether they may.
+    pub fn share(&self, memory: &mut Memory) -> bool {
+        if memory.register_p2m().is_err() {
+            return false;
+        }
+        let all = 0..self.lent.len() as u64 * 64;
+        memory.let_move(all.clone().map(Pfn).filter(|page| self.is_lent(*page)));
+        let mut next = all.start;
+        while next < all.end {
+            let run = (next..all.end).take_while(|page| self.is_lent(Pfn(*page))).count() as u64;
+            sharing::offer_all(Pfn(next), run);
+            next += run + 1;
+        }
+        true
+    }
+
+    #[inline]
+    fn is_lent(&self, page: Pfn) -> bool {
+        let word = self.lent.get(page.0 as usize / 64).copied().unwrap_or(0);
+        word >> (page.0 % 64) & 1 != 0
+    }
+
     /// The page, if it is the core's.
     #[inline]
     fn checked(&self, page: Pfn) -> Pfn {
-        let word = self.lent.get(page.0 as usize / 64).copied().unwrap_or(0);
-        assert!(word >> (page.0 % 64) & 1 != 0, "page {} was never handed over", page.0);
+        assert!(self.is_lent(page), "page {} was never handed over", page.0);
         page
     }
 

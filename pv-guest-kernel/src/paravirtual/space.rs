@@ -8,7 +8,7 @@
 //! Validation counts references entry by entry; what is filled in before costs half of what an
 //! update costs, and no call.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use pv_guest::abi::{Mfn, Pfn, VirtAddr, addr::Level};
 
 /// Base-two logarithm of the bytes that a level-1 table maps.
@@ -45,9 +45,23 @@ pub struct Leaf {
     pub table: Table,
     /// A bit for each entry that maps something.
     present: [u64; 8],
+    /// Where pages share frames: what each entry that maps something maps. The page, and two
+    /// bits below it.
+    named: Option<Box<[u32; ENTRIES]>>,
 }
 
+/// Entries of a table.
+const ENTRIES: usize = 512;
+
+/// A page, and what a process may do with it.
+pub type Named = (u32, u8);
+
 impl Leaf {
+    fn new(region: u64, table: Table, by_page: bool) -> Leaf {
+        let named = by_page.then(|| Box::new([0; ENTRIES]));
+        Leaf { region, table, present: [0; 8], named }
+    }
+
     /// Whether an entry maps something.
     pub fn maps(&self, index: u16) -> bool {
         self.present[usize::from(index) / 64] >> (index % 64) & 1 != 0
@@ -60,6 +74,24 @@ impl Leaf {
         *word = if maps { *word | bit } else { *word & !bit };
     }
 
+    /// What an entry maps, if it is noted.
+    pub fn named(&self, index: u16) -> Option<Named> {
+        let word = *self.named.as_ref()?.get(usize::from(index))?;
+        Some((word >> 2, word as u8 & 3))
+    }
+
+    /// Notes what an entry maps.
+    pub fn name(&mut self, index: u16, (page, protection): Named) {
+        if let Some(place) = self.named.as_mut().and_then(|all| all.get_mut(usize::from(index))) {
+            *place = page << 2 | u32::from(protection & 3);
+        }
+    }
+
+    /// The entries that map something.
+    pub fn mapping(&self) -> impl Iterator<Item = u16> + use<> {
+        set_bits(self.present)
+    }
+
     /// How many entries map something.
     pub fn mapped(&self) -> usize {
         self.present.iter().map(|word| word.count_ones() as usize).sum()
@@ -67,13 +99,16 @@ impl Leaf {
 
     /// The entries that map something; afterwards none is noted.
     pub fn take_mapped(&mut self) -> impl Iterator<Item = u16> {
-        let present = core::mem::take(&mut self.present);
-        present.into_iter().enumerate().flat_map(|(word, bits)| {
-            core::iter::successors(Some(bits), |bits| Some(bits & bits.wrapping_sub(1)))
-                .take_while(|bits| *bits != 0)
-                .map(move |bits| word as u16 * 64 + bits.trailing_zeros() as u16)
-        })
+        set_bits(core::mem::take(&mut self.present))
     }
+}
+
+fn set_bits(words: [u64; 8]) -> impl Iterator<Item = u16> {
+    words.into_iter().enumerate().flat_map(|(word, bits)| {
+        core::iter::successors(Some(bits), |bits| Some(bits & bits.wrapping_sub(1)))
+            .take_while(|bits| *bits != 0)
+            .map(move |bits| word as u16 * 64 + bits.trailing_zeros() as u16)
+    })
 }
 
 /// An address space of a process, in which the kernel does not appear.
@@ -108,11 +143,11 @@ impl Space {
         self.leaves.get_mut(self.last)
     }
 
-    /// Adds a level-1 table, which is fresh and empty.
-    pub fn add_leaf(&mut self, address: VirtAddr, table: Table) {
+    /// Adds a level-1 table, which is fresh and empty; whether what it maps is to be noted.
+    pub fn add_leaf(&mut self, address: VirtAddr, table: Table, by_page: bool) {
         let region = address.0 >> REGION_SHIFT;
         let place = self.leaves.partition_point(|leaf| leaf.region < region);
-        self.leaves.insert(place, Leaf { region, table, present: [0; 8] });
+        self.leaves.insert(place, Leaf::new(region, table, by_page));
         self.last = place;
         self.fresh = true;
     }

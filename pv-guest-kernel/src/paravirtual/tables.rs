@@ -11,7 +11,10 @@
 //! tables to its allocator.
 #![allow(unsafe_code, reason = "page tables and the pages behind them are reached by address")]
 
-use super::space::{Leaf, Space, Table, same_leaf};
+use super::{
+    sharing,
+    space::{Leaf, Named, Space, Table, same_leaf},
+};
 use alloc::vec::Vec;
 use kernel_core::{Access, Change, NoPage, Protection, Used};
 use pv_guest::{
@@ -50,6 +53,9 @@ pub struct Tables {
     kept: Vec<Space>,
     /// Whether instructions were mapped that fetches may not see yet.
     stale_fetches: bool,
+    /// Whether pages share frames. Then the entries of level 1 name pages; a table of level 1 is
+    /// validated empty and filled afterwards, and what is a table does not move.
+    by_page: bool,
 }
 
 // The core's bits of a protection are the runtime's.
@@ -76,7 +82,8 @@ fn frame_of(memory: &Memory, page: Pfn) -> Mfn {
 
 impl Tables {
     /// With a reserve of pages that are tables to the allocator, as all that `take` gives are.
-    pub fn new(memory: &Memory, take: &mut dyn FnMut() -> Option<Pfn>) -> Tables {
+    /// Whether pages share frames.
+    pub fn new(memory: &Memory, by_page: bool, take: &mut dyn FnMut() -> Option<Pfn>) -> Tables {
         let format = memory.format();
         let flags = core::array::from_fn(|bits| {
             let protection = paging::Protection::from_bits_truncate(bits as u8);
@@ -89,6 +96,7 @@ impl Tables {
             spares: (0..RESERVE).map_while(|_| take()).collect(),
             kept: Vec::new(),
             stale_fetches: false,
+            by_page,
         }
     }
 
@@ -98,8 +106,15 @@ impl Tables {
     }
 
     /// A table of zeros in a page that `take` gives.
-    fn new_table(memory: &Memory, take: &mut dyn FnMut() -> Option<Pfn>) -> Result<Table, NoPage> {
+    fn new_table(
+        &self,
+        memory: &Memory,
+        take: &mut dyn FnMut() -> Option<Pfn>,
+    ) -> Result<Table, NoPage> {
         let page = take().ok_or(NoPage)?;
+        if self.by_page {
+            sharing::keep(page);
+        }
         // SAFETY: the page is the platform's now, mapped writable, and nothing of Rust's is in it.
         unsafe { physmap::zero_page(page) };
         Ok(Table { page, frame: frame_of(memory, page), sealed: false })
@@ -112,7 +127,7 @@ impl Tables {
         take: &mut dyn FnMut() -> Option<Pfn>,
     ) -> Result<Space, NoPage> {
         let Some(mut space) = self.kept.pop() else {
-            return Self::new_table(memory, take).map(Space::new);
+            return self.new_table(memory, take).map(Space::new);
         };
         // Its tables count for the process from here on: as many pages go into the reserve.
         let before = self.spares.len();
@@ -152,6 +167,9 @@ impl Tables {
     /// Changes pages of one level-1 table.
     fn change_leaf(&mut self, memory: &mut Memory, leaf: &mut Leaf, changes: &[Change]) {
         let table = leaf.table;
+        if self.by_page {
+            return self.change_leaf_by_page(memory, leaf, changes);
+        }
         for change in changes {
             let index = self.format.index(Level::L1, change.page);
             let value = match change.to {
@@ -166,6 +184,35 @@ impl Tables {
             leaf.note(index, change.to.is_some());
             write(memory, table, index, value);
         }
+    }
+
+    /// As [`change_leaf`](Self::change_leaf), where pages share frames: entries of a table that is
+    /// fresh are noted, and written when it is sealed.
+    #[cold]
+    fn change_leaf_by_page(&mut self, memory: &mut Memory, leaf: &mut Leaf, changes: &[Change]) {
+        for change in changes {
+            let index = self.format.index(Level::L1, change.page);
+            let was = leaf.maps(index);
+            leaf.note(index, change.to.is_some());
+            match change.to {
+                Some((page, protection)) => {
+                    self.stale_fetches |= protection.contains(Protection::EXECUTE);
+                    let named = (page.0 as u32, protection.bits());
+                    leaf.name(index, named);
+                    if leaf.table.sealed {
+                        write_page(memory, leaf.table, index, self.entry_by_page(named));
+                    }
+                }
+                None if was && leaf.table.sealed => write(memory, leaf.table, index, 0),
+                None => {}
+            }
+        }
+    }
+
+    /// The entry that maps a page and names it.
+    fn entry_by_page(&self, (page, protection): Named) -> u64 {
+        let flags = self.flags[usize::from(protection) % self.flags.len()];
+        flags | u64::from(page) << self.frame_shift
     }
 
     /// Makes the tables that an address goes through.
@@ -187,14 +234,14 @@ impl Tables {
             parent = match there {
                 Some(table) => table,
                 None => {
-                    let table = Self::new_table(memory, take)?;
+                    let table = self.new_table(memory, take)?;
                     space.taken += 1;
                     if !parent.sealed {
                         let entry = self.format.table_entry(table.frame);
                         write(memory, parent, self.format.index(level, address), entry);
                     }
                     match below {
-                        Level::L1 => space.add_leaf(address, table),
+                        Level::L1 => space.add_leaf(address, table, self.by_page),
                         _ => space.add_upper(below, address, table),
                     }
                     table
@@ -243,6 +290,13 @@ impl Tables {
                 }
             }
         }
+        if self.by_page {
+            for leaf in space.leaves.iter().filter(|leaf| !leaf.table.sealed) {
+                for (index, named) in leaf.mapping().filter_map(|at| Some((at, leaf.named(at)?))) {
+                    write_page(memory, leaf.table, index, self.entry_by_page(named));
+                }
+            }
+        }
         space.below_root().for_each(|(_, _, table)| table.sealed = true);
         space.fresh = false;
     }
@@ -264,7 +318,10 @@ impl Tables {
         let table = leaf.table;
         let value = read(memory, table, index);
         if value & (accessed | dirty) != 0 {
-            write(memory, table, index, value & !(accessed | dirty));
+            match leaf.named(index) {
+                Some(named) => write_page(memory, table, index, self.entry_by_page(named)),
+                None => write(memory, table, index, value & !(accessed | dirty)),
+            }
         }
         Used { accessed: value & accessed != 0, dirty: value & dirty != 0 }
     }
@@ -284,9 +341,12 @@ impl Tables {
             return false;
         }
         let Some(leaf) = space.leaf(page).filter(|leaf| leaf.maps(index)) else { return false };
-        let table = leaf.table;
+        let (table, named) = (leaf.table, leaf.named(index));
         let value = read(memory, table, index);
         let Entry::Page(_, protection) = self.format.decode(Level::L1, value) else { return false };
+        // What the entry of a page that shares a frame permits is not what the process may do.
+        let protection =
+            named.map_or(protection, |(_, bits)| paging::Protection::from_bits_truncate(bits));
         let (accessed, dirty) = self.format.used_bits();
         let (allowed, wanted) = match access {
             Access::Read => (true, accessed),
@@ -296,7 +356,13 @@ impl Tables {
         if !allowed || value & wanted == wanted {
             return false;
         }
-        write(memory, table, index, value | wanted);
+        match named {
+            Some(named) => {
+                let used = value & (accessed | dirty) | wanted;
+                write_page(memory, table, index, self.entry_by_page(named) | used);
+            }
+            None => write(memory, table, index, value | wanted),
+        }
         true
     }
 
@@ -321,6 +387,9 @@ impl Tables {
             space.forget_fresh(|table| spares.push(table.page));
         }
         for page in self.spares.drain(self.spares.len() - taken..) {
+            if self.by_page {
+                sharing::offer(page);
+            }
             give(page);
         }
     }
@@ -370,6 +439,13 @@ fn write(memory: &mut Memory, table: Table, index: u16, value: u64) {
         // reference is ever made.
         unsafe { physmap::write_word(table.page, usize::from(index), value) };
     }
+}
+
+/// Writes an entry of a sealed table of a process, which names a page.
+fn write_page(memory: &mut Memory, table: Table, index: u16, value: u64) {
+    let target = Target::Entry { table: table.frame, index };
+    // SAFETY: as for `write`.
+    must(unsafe { memory.updates().push_page(target, value) });
 }
 
 fn protect(memory: &mut Memory, table: Table, protection: paging::Protection) {

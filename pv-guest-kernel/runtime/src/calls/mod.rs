@@ -20,7 +20,9 @@ pub use processor::{
     abi_query, batch, console_read, console_write, sched_block, sched_yield, shutdown, timer_set,
     trap_register, trap_return,
 };
-pub use sharing::{grant_map, grant_revoke, grant_share, grant_unmap};
+pub use sharing::{
+    grant_map, grant_revoke, grant_share, grant_unmap, keep_page, p2m_register, share_advise,
+};
 
 use hypercall_abi::{Error, Status, calls::Call, stubs};
 

@@ -1,10 +1,12 @@
-//! Grants.
+//! Grants, and pages that share frames.
 
 use super::call;
+use crate::{argument, sync};
 use hypercall_abi::{
-    DomainId, Error, GrantHandle, GrantRef, Mfn,
+    DomainId, Error, GrantHandle, GrantRef, Mfn, Pfn,
     calls::{
-        GrantMap, GrantRevoke, GrantShare, GrantUnmap, grant_map::MappedGrant, grant_share::Access,
+        GrantMap, GrantRevoke, GrantShare, GrantUnmap, P2mRegister, ShareAdvise, ShareBreak,
+        grant_map::MappedGrant, grant_share::Access, share_advise::Advice,
     },
 };
 
@@ -46,4 +48,41 @@ pub fn grant_map(domain: DomainId, grant: GrantRef, access: Access) -> Result<Ma
 pub fn grant_unmap(handle: GrantHandle) -> Result<(), Error> {
     // SAFETY: nothing maps the frame any more, or the call is refused.
     unsafe { call(&GrantUnmap { handle }) }.map(drop)
+}
+
+/// [`P2mRegister`]: tells the hypervisor the next frames of the P2M, 64 at most.
+///
+/// # Errors
+/// As the book's page says.
+///
+/// # Safety
+/// The frames hold the guest's P2M, whose slots the hypervisor writes from then on: whoever reads
+/// them takes that into account.
+pub unsafe fn p2m_register(frames: &[Mfn]) -> Result<(), Error> {
+    sync::masked(|| {
+        argument::store(frames);
+        // SAFETY: the caller answers for the frames.
+        unsafe { call(&P2mRegister { count: frames.len() as u64 }) }.map(drop)
+    })
+}
+
+/// [`ShareAdvise`]: says of pages that follow one another whether they may share frames, and of
+/// up to 64 what is in them: see [`ShareAdvise::content`].
+///
+/// # Errors
+/// As the book's page says.
+pub fn share_advise(first: Pfn, count: u64, advice: Advice, content: u64) -> Result<(), Error> {
+    // SAFETY: a page that shares a frame has the same content and can be written as before.
+    unsafe { call(&ShareAdvise { first, count, advice, content }) }.map(drop)
+}
+
+/// Gives a page a frame of its own that does not change until it is advised to be shared:
+/// [`ShareAdvise`] to keep it, and [`ShareBreak`].
+///
+/// # Errors
+/// As the book's pages say: `NoMemory` when there is no frame for it.
+pub fn keep_page(page: Pfn) -> Result<(), Error> {
+    share_advise(page, 1, Advice::Keep, 0)?;
+    // SAFETY: the page keeps its content.
+    unsafe { call(&ShareBreak { first: page, count: 1 }) }.map(drop)
 }
