@@ -8,7 +8,7 @@ use hypercall_abi::Error;
 use pv_core::{DomainSummary, State};
 use pv_wire::{
     Census, Counts, DomainReport, EndText, Kind, MAX_PAYLOAD, MemorySample, Name, Owners,
-    ReportRecord, RunTotals, Sharing, Source, Stretch, record,
+    ReportRecord, RunTotals, Sharing, SharingSample, Source, Stretch, record,
 };
 
 /// Reports a domain that is gone.
@@ -86,6 +86,20 @@ pub fn sharing(state: &State<Platform>) {
         stale: scan.stale,
         named: scan.named,
         passes: scan.passes,
+    }));
+}
+
+/// Reports what is shared now, so many milliseconds after the start.
+pub fn shared(state: &State<Platform>, at_ms: u64) {
+    let now = state.sharing_totals();
+    let owned: u64 = state.domains().map(|(_, domain)| domain.frames).sum();
+    send(&ReportRecord::Shared(SharingSample {
+        at_ms,
+        all: owned + now.pages,
+        pages: now.pages,
+        frames: now.frames,
+        zero: now.zero_pages,
+        free: state.frames.unowned(),
     }));
 }
 

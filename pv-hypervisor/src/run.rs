@@ -44,6 +44,8 @@ pub struct Hypervisor {
     controller: Option<Controller>,
     /// Whether pages share frames.
     sharing: bool,
+    /// When what is shared is told again.
+    sharing_told: u64,
 }
 
 // SAFETY: the contexts are reached under the lock, or by the entry code of the processor that
@@ -73,6 +75,7 @@ pub fn run(loaded: Loaded, machine: Hardware, options: &Options, totals: RunTota
         all_well: true,
         controller,
         sharing,
+        sharing_told: 0,
     })));
     let hypervisor: &'static SpinMutex<Hypervisor> = hypervisor;
     let first = {
@@ -337,6 +340,9 @@ impl Hypervisor {
                 }
             }
             let next = self.state.choose(&mut self.machine, busy);
+            if self.sharing {
+                self.tell_sharing();
+            }
             while let Some(summary) = self.state.take_summary() {
                 self.domain_gone(&summary);
             }
@@ -398,6 +404,17 @@ impl Hypervisor {
             self.interrupt();
         }
         worked
+    }
+
+    /// Tells what is shared, four times a second.
+    fn tell_sharing(&mut self) {
+        let now = arch::now();
+        if now >= self.sharing_told {
+            let per_second = self.state.config.ticks_per_second;
+            let since = now.saturating_sub(self.totals.ticks);
+            report::shared(&self.state, since / (per_second / 1000).max(1));
+            self.sharing_told = now + per_second / 4;
+        }
     }
 
     fn tell_if_ended(&mut self, slot: Slot) {

@@ -68,7 +68,8 @@ pub struct Run {
     /// Milliseconds of the machine's time from one decision about memory to the next (1000).
     #[arg(long, value_name = "MS", requires = "policy", value_parser = clap::value_parser!(u64).range(10..=600_000))]
     round: Option<u64>,
-    /// A demonstration: `overcommit`, guests whose maxima exceed the machine.
+    /// A demonstration: `overcommit`, guests whose maxima exceed the machine; `sharing`, clones
+    /// whose pages share frames.
     #[arg(long, value_name = "NAME", conflicts_with_all = [
         "native", "guest", "manifest", "guests", "memory", "debug", "gdb", "focus", "trace", "plain", "keep", "census",
     ])]

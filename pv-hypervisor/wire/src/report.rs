@@ -30,6 +30,8 @@ pub enum ReportRecord {
     Owners(Owners),
     /// What sharing has come to; sent before the totals when pages may share frames.
     Sharing(Sharing),
+    /// What is shared at one moment; sent now and then when pages may share frames.
+    Shared(SharingSample),
 }
 
 /// A domain's memory, at one moment. Pages, where nothing else is said.
@@ -180,6 +182,23 @@ pub struct Sharing {
     pub passes: u64,
 }
 
+/// What is shared, at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct SharingSample {
+    /// Milliseconds since the run started.
+    pub at_ms: u64,
+    /// Pages that guests have: those that share a frame, and those with one of their own.
+    pub all: u64,
+    /// Pages that share a frame.
+    pub pages: u64,
+    /// Frames that they share.
+    pub frames: u64,
+    /// Of the pages, those of zeros.
+    pub zero: u64,
+    /// Frames of the machine that nobody owns.
+    pub free: u64,
+}
+
 /// A run's report, put together on the host.
 #[cfg(feature = "alloc")]
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
@@ -194,6 +213,8 @@ pub struct RunReport {
     pub memory: alloc::vec::Vec<MemorySample>,
     /// Who owns what, whenever the controller looked.
     pub owners: alloc::vec::Vec<Owners>,
+    /// What was shared over time, if pages may share frames.
+    pub shared: alloc::vec::Vec<SharingSample>,
     /// What sharing has come to, if pages may share frames.
     pub sharing: Option<Sharing>,
     /// The totals, when the run came to its end.
@@ -209,6 +230,7 @@ impl RunReport {
             ReportRecord::Stretch(stretch) => self.stretches.push(stretch),
             ReportRecord::Census(census) => self.census.push(census),
             ReportRecord::Sharing(sharing) => self.sharing = Some(sharing),
+            ReportRecord::Shared(sample) => self.shared.push(sample),
             ReportRecord::Run(totals) => self.totals = Some(totals),
             ReportRecord::Memory(sample) => self.memory.push(sample),
             ReportRecord::Owners(owners) => self.owners.push(owners),

@@ -3,6 +3,7 @@
 mod overcommit;
 mod owners;
 pub mod scene;
+pub mod sharing;
 
 use crate::arch::Arch;
 use crate::packages::MayInstall;
@@ -15,6 +16,8 @@ use std::time::Duration;
 pub enum Demo {
     /// Guests whose maxima exceed the machine: they burst, borrow and give back.
     Overcommit,
+    /// Ten clones that share the frames of pages that are alike.
+    Sharing,
 }
 
 impl Demo {
@@ -29,6 +32,7 @@ impl Demo {
         let limit = (timeout != 0).then(|| Duration::from_secs(timeout));
         match self {
             Demo::Overcommit => overcommit::run(arch, may, policy.unwrap_or("idle-tax:75"), limit),
+            Demo::Sharing => sharing::run(arch, may, limit),
         }
     }
 }

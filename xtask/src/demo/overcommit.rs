@@ -68,6 +68,7 @@ pub fn run(arch: Arch, may: MayInstall, policy: &str, limit: Option<Duration>) -
         limit,
         memory: MACHINE,
         words: format!("policy={policy} round=500"),
+        group: 0,
         shown: true,
         actors: actors.collect(),
     };

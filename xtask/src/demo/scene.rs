@@ -1,4 +1,4 @@
-//! A machine of guests that each run a shell script, watched by the memory controller.
+//! A machine of guests that each run a shell script, watched to its end.
 
 use crate::arch::Arch;
 use crate::domains::{Planned, Request, Source};
@@ -41,6 +41,8 @@ pub struct Scene {
     pub memory: u64,
     /// Words of the hypervisor's command line.
     pub words: String,
+    /// The sharing group of all guests; 0 is none.
+    pub group: u8,
     /// Whether the consoles are shown.
     pub shown: bool,
     pub actors: Vec<Actor>,
@@ -66,6 +68,7 @@ impl Scene {
                 max_memory: Some(actor.max_memory),
                 min_memory: Some(actor.min_memory),
                 shares: Some(actor.shares),
+                group: self.group,
                 command_line: Some(format!("quiet {} init=/bin/sh /{FILE}", actor.words)),
                 watchdog_ms: Some(60_000),
                 module: Some(module),

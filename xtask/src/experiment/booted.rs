@@ -34,6 +34,7 @@ pub fn play(memory: u64, words: &str, actors: Vec<Actor>) -> Result<Played> {
         limit: Some(LIMIT),
         memory,
         words: words.into(),
+        group: 0,
         shown: false,
         actors,
     };
