@@ -8,7 +8,8 @@
 //! Validation counts references entry by entry; what is filled in before costs half of what an
 //! update costs, and no call.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
+use core::num::NonZero;
 use pv_guest::abi::{Mfn, Pfn, VirtAddr, addr::Level};
 
 /// Base-two logarithm of the bytes that a level-1 table maps.
@@ -45,23 +46,11 @@ pub struct Leaf {
     pub table: Table,
     /// A bit for each entry that maps something.
     present: [u64; 8],
-    /// Where pages share frames: what each entry that maps something maps. The page, and two
-    /// bits below it.
-    named: Option<Box<[u32; ENTRIES]>>,
+    /// Where pages share frames: the page in which it is noted what each entry maps.
+    names: Option<NonZero<u32>>,
 }
 
-/// Entries of a table.
-const ENTRIES: usize = 512;
-
-/// A page, and what a process may do with it.
-pub type Named = (u32, u8);
-
 impl Leaf {
-    fn new(region: u64, table: Table, by_page: bool) -> Leaf {
-        let named = by_page.then(|| Box::new([0; ENTRIES]));
-        Leaf { region, table, present: [0; 8], named }
-    }
-
     /// Whether an entry maps something.
     pub fn maps(&self, index: u16) -> bool {
         self.present[usize::from(index) / 64] >> (index % 64) & 1 != 0
@@ -74,17 +63,10 @@ impl Leaf {
         *word = if maps { *word | bit } else { *word & !bit };
     }
 
-    /// What an entry maps, if it is noted.
-    pub fn named(&self, index: u16) -> Option<Named> {
-        let word = *self.named.as_ref()?.get(usize::from(index))?;
-        Some((word >> 2, word as u8 & 3))
-    }
-
-    /// Notes what an entry maps.
-    pub fn name(&mut self, index: u16, (page, protection): Named) {
-        if let Some(place) = self.named.as_mut().and_then(|all| all.get_mut(usize::from(index))) {
-            *place = page << 2 | u32::from(protection & 3);
-        }
+    /// The page in which it is noted what each entry maps: a word for each. None where pages do
+    /// not share frames.
+    pub fn names(&self) -> Option<Pfn> {
+        self.names.map(|page| Pfn(page.get().into()))
     }
 
     /// The entries that map something.
@@ -143,11 +125,13 @@ impl Space {
         self.leaves.get_mut(self.last)
     }
 
-    /// Adds a level-1 table, which is fresh and empty; whether what it maps is to be noted.
-    pub fn add_leaf(&mut self, address: VirtAddr, table: Table, by_page: bool) {
+    /// Adds a level-1 table, which is fresh and empty, and the page in which it is noted what it
+    /// maps.
+    pub fn add_leaf(&mut self, address: VirtAddr, table: Table, names: Option<Pfn>) {
         let region = address.0 >> REGION_SHIFT;
         let place = self.leaves.partition_point(|leaf| leaf.region < region);
-        self.leaves.insert(place, Leaf::new(region, table, by_page));
+        let names = names.and_then(|page| NonZero::new(page.0 as u32));
+        self.leaves.insert(place, Leaf { region, table, present: [0; 8], names });
         self.last = place;
         self.fresh = true;
     }
@@ -174,9 +158,10 @@ impl Space {
         self.uppers.binary_search_by_key(&key, |upper| (upper.level, upper.prefix))
     }
 
-    /// How many tables it has.
+    /// How many tables it has, with the pages of their notes.
     pub fn tables(&self) -> usize {
-        1 + self.uppers.len() + self.leaves.len()
+        let notes = self.leaves.iter().filter(|leaf| leaf.names.is_some()).count();
+        1 + self.uppers.len() + self.leaves.len() + notes
     }
 
     /// How many pages are mapped.
@@ -198,16 +183,17 @@ impl Space {
         leaves.chain(uppers)
     }
 
-    /// Forgets the fresh tables below the root, which nothing sealed names; hands them over.
-    pub fn forget_fresh(&mut self, mut each: impl FnMut(Table)) {
-        let mut stays = |table: Table| {
+    /// Forgets the fresh tables below the root, which nothing sealed names; hands their pages over.
+    pub fn forget_fresh(&mut self, mut each: impl FnMut(Pfn)) {
+        let mut stays = |table: Table, names: Option<Pfn>| {
             if !table.sealed {
-                each(table);
+                each(table.page);
+                names.into_iter().for_each(&mut each);
             }
             table.sealed
         };
-        self.leaves.retain(|leaf| stays(leaf.table));
-        self.uppers.retain(|upper| stays(upper.table));
+        self.leaves.retain(|leaf| stays(leaf.table, leaf.names()));
+        self.uppers.retain(|upper| stays(upper.table, None));
         self.fresh = false;
     }
 }

@@ -13,7 +13,7 @@
 
 use super::{
     sharing,
-    space::{Leaf, Named, Space, Table, same_leaf},
+    space::{Leaf, Space, Table, same_leaf},
 };
 use alloc::vec::Vec;
 use kernel_core::{Access, Change, NoPage, Protection, Used};
@@ -197,10 +197,14 @@ impl Tables {
             match change.to {
                 Some((page, protection)) => {
                     self.stale_fetches |= protection.contains(Protection::EXECUTE);
-                    let named = (page.0 as u32, protection.bits());
-                    leaf.name(index, named);
+                    let flags = self.flags[usize::from(protection.bits()) % self.flags.len()];
+                    let value = flags | page.0 << self.frame_shift;
+                    if let Some(names) = leaf.names() {
+                        // SAFETY: the page is the platform's, mapped writable, and holds words.
+                        unsafe { physmap::write_word(names, index.into(), value) };
+                    }
                     if leaf.table.sealed {
-                        write_page(memory, leaf.table, index, self.entry_by_page(named));
+                        write_page(memory, leaf.table, index, value);
                     }
                 }
                 None if was && leaf.table.sealed => write(memory, leaf.table, index, 0),
@@ -209,17 +213,27 @@ impl Tables {
         }
     }
 
-    /// The entry that maps a page and names it.
-    fn entry_by_page(&self, (page, protection): Named) -> u64 {
-        let flags = self.flags[usize::from(protection) % self.flags.len()];
-        flags | u64::from(page) << self.frame_shift
+    /// A page for what a fresh table of level 1, which nothing names yet, maps.
+    fn names(
+        &mut self,
+        space: &mut Space,
+        table: Table,
+        take: &mut dyn FnMut() -> Option<Pfn>,
+    ) -> Result<Pfn, NoPage> {
+        let Some(names) = take() else {
+            // The table's page counts for the space, and is given back with it.
+            self.spares.push(table.page);
+            return Err(NoPage);
+        };
+        space.taken += 1;
+        Ok(names)
     }
 
     /// Makes the tables that an address goes through.
     #[cold]
     #[inline(never)]
     fn add_tables(
-        &self,
+        &mut self,
         memory: &mut Memory,
         space: &mut Space,
         address: VirtAddr,
@@ -236,12 +250,14 @@ impl Tables {
                 None => {
                     let table = self.new_table(memory, take)?;
                     space.taken += 1;
+                    let notes = below == Level::L1 && self.by_page;
+                    let names = if notes { Some(self.names(space, table, take)?) } else { None };
                     if !parent.sealed {
                         let entry = self.format.table_entry(table.frame);
                         write(memory, parent, self.format.index(level, address), entry);
                     }
                     match below {
-                        Level::L1 => space.add_leaf(address, table, self.by_page),
+                        Level::L1 => space.add_leaf(address, table, names),
                         _ => space.add_upper(below, address, table),
                     }
                     table
@@ -292,8 +308,8 @@ impl Tables {
         }
         if self.by_page {
             for leaf in space.leaves.iter().filter(|leaf| !leaf.table.sealed) {
-                for (index, named) in leaf.mapping().filter_map(|at| Some((at, leaf.named(at)?))) {
-                    write_page(memory, leaf.table, index, self.entry_by_page(named));
+                for (index, value) in leaf.mapping().filter_map(|at| Some((at, noted(leaf, at)?))) {
+                    write_page(memory, leaf.table, index, value);
                 }
             }
         }
@@ -318,8 +334,8 @@ impl Tables {
         let table = leaf.table;
         let value = read(memory, table, index);
         if value & (accessed | dirty) != 0 {
-            match leaf.named(index) {
-                Some(named) => write_page(memory, table, index, self.entry_by_page(named)),
+            match noted(leaf, index) {
+                Some(noted) => write_page(memory, table, index, noted),
                 None => write(memory, table, index, value & !(accessed | dirty)),
             }
         }
@@ -341,12 +357,11 @@ impl Tables {
             return false;
         }
         let Some(leaf) = space.leaf(page).filter(|leaf| leaf.maps(index)) else { return false };
-        let (table, named) = (leaf.table, leaf.named(index));
+        let (table, noted) = (leaf.table, noted(leaf, index));
         let value = read(memory, table, index);
-        let Entry::Page(_, protection) = self.format.decode(Level::L1, value) else { return false };
         // What the entry of a page that shares a frame permits is not what the process may do.
-        let protection =
-            named.map_or(protection, |(_, bits)| paging::Protection::from_bits_truncate(bits));
+        let permits = self.format.decode(Level::L1, noted.unwrap_or(value));
+        let Entry::Page(_, protection) = permits else { return false };
         let (accessed, dirty) = self.format.used_bits();
         let (allowed, wanted) = match access {
             Access::Read => (true, accessed),
@@ -356,10 +371,10 @@ impl Tables {
         if !allowed || value & wanted == wanted {
             return false;
         }
-        match named {
-            Some(named) => {
+        match noted {
+            Some(noted) => {
                 let used = value & (accessed | dirty) | wanted;
-                write_page(memory, table, index, self.entry_by_page(named) | used);
+                write_page(memory, table, index, noted | used);
             }
             None => write(memory, table, index, value | wanted),
         }
@@ -371,7 +386,7 @@ impl Tables {
         let taken = space.taken;
         if space.root.sealed {
             let spares = &mut self.spares;
-            space.forget_fresh(|table| spares.push(table.page));
+            space.forget_fresh(|page| spares.push(page));
             if self.may_keep(&space) {
                 for leaf in &mut space.leaves {
                     let table = leaf.table;
@@ -384,7 +399,7 @@ impl Tables {
         } else {
             self.spares.push(space.root.page);
             let spares = &mut self.spares;
-            space.forget_fresh(|table| spares.push(table.page));
+            space.forget_fresh(|page| spares.push(page));
         }
         for page in self.spares.drain(self.spares.len() - taken..) {
             if self.by_page {
@@ -415,6 +430,7 @@ impl Tables {
             protect(memory, *table, paging::Protection::WRITE);
             self.spares.push(table.page);
         }
+        self.spares.extend(space.leaves.iter().filter_map(Leaf::names));
         // Whoever gets the pages writes them at once.
         must(memory.flush());
     }
@@ -439,6 +455,13 @@ fn write(memory: &mut Memory, table: Table, index: u16, value: u64) {
         // reference is ever made.
         unsafe { physmap::write_word(table.page, usize::from(index), value) };
     }
+}
+
+/// Where pages share frames, the entry of a table as it names the page: without what the processor
+/// did, and with what the process may do.
+fn noted(leaf: &Leaf, index: u16) -> Option<u64> {
+    // SAFETY: the page is the platform's, and holds words.
+    leaf.names().map(|names| unsafe { physmap::read_word(names, index.into()) })
 }
 
 /// Writes an entry of a sealed table of a process, which names a page.

@@ -20,7 +20,7 @@ const MEMORY: u64 = 16 * MIB;
 const RATE: u64 = 20_000;
 
 /// Seconds that clones wait for the scanner, which goes over all pages twice before it merges any.
-const WAIT: u64 = 10;
+const WAIT: u64 = 30;
 
 /// Parts of guests' memory, in per cent, that ESX's ten clones of one system shared and got back.
 const ESX: (f64, f64) = (67.0, 60.0);
@@ -126,6 +126,19 @@ pub fn run(arch: Arch, may: MayInstall, limit: Option<Duration>) -> Result<()> {
         most.zero,
         saved(&most)
     );
+    if let Some(done) = &played.report.sharing {
+        println!(
+            "  {} merged, {} broken up, {} differed, {} could not move, {} without room; {} pages scanned in {} passes, {} of them changing",
+            done.merged,
+            done.broken,
+            done.differed,
+            done.unmovable,
+            done.no_room,
+            done.scanned,
+            done.passes,
+            done.volatile
+        );
+    }
     let path = workspace::target_folder("demo/sharing")?.join("sharing.svg");
     std::fs::write(&path, svg(&picture(&played.report.shared))?)
         .with_context(|| format!("cannot write {}", path.display()))?;
