@@ -49,9 +49,10 @@ impl Hardware {
         due
     }
 
-    /// Sleeps until the core's alarm, or until the serial line is to be looked at.
-    pub fn sleep(&mut self) {
-        self.arm();
+    /// Sleeps until the core's alarm, or until the serial line is to be looked at, and no longer
+    /// than until the counter stands at `latest`.
+    pub fn sleep(&mut self, latest: u64) {
+        arch::set_alarm(self.alarm.min(self.poll).min(latest));
         arch::wait_for_interrupt();
     }
 

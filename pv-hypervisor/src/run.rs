@@ -96,6 +96,9 @@ pub fn run(loaded: Loaded, machine: Hardware, options: &Options, totals: RunTota
     unsafe { arch::enter_guest(first) }
 }
 
+/// Times a second that an idle processor wakes to look for pages that are alike.
+const SCANS_PER_SECOND: u64 = 100;
+
 /// What the entry code does after [`on_quick_call`]: the address of the context, with what is
 /// left to do in the bits that its alignment leaves; none means to return to the guest. One
 /// word, as each call's function is called last by the one before, which must return the same.
@@ -383,7 +386,13 @@ impl Hypervisor {
                 Next::Idle if self.sharing && self.share() => {}
                 Next::Idle => {
                     self.observer.stretches.end();
-                    self.machine.sleep();
+                    let latest = if self.sharing {
+                        let ticks = self.state.config.ticks_per_second / SCANS_PER_SECOND;
+                        arch::now().saturating_add(ticks)
+                    } else {
+                        u64::MAX
+                    };
+                    self.machine.sleep(latest);
                     self.interrupt();
                 }
                 Next::Finished => self.finish(),

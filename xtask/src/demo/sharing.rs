@@ -20,7 +20,7 @@ const MEMORY: u64 = 16 * MIB;
 const RATE: u64 = 20_000;
 
 /// Seconds that clones wait for the scanner, which goes over all pages twice before it merges any.
-const WAIT: u64 = 30;
+const WAIT: u64 = 10;
 
 /// Parts of guests' memory, in per cent, that ESX's ten clones of one system shared and got back.
 const ESX: (f64, f64) = (67.0, 60.0);
