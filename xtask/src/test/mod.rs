@@ -10,6 +10,7 @@ mod native;
 mod new_guest;
 mod programs;
 mod refused;
+mod shared;
 mod sizes;
 mod swapped;
 mod typed;
@@ -91,6 +92,7 @@ fn emulated(arch: Arch, may: MayInstall) -> Count {
     count += typed::all(arch, may);
     count += new_guest::all(arch, may);
     count += sizes::all(arch, may);
+    count += shared::all(arch, may);
     count += swapped::all(arch, may);
     count += siege(arch, may);
     count

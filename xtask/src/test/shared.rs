@@ -1,0 +1,61 @@
+//! Two guests whose pages share frames: a small version of `run --demo sharing`.
+
+use super::count::{Count, section};
+use crate::arch::Arch;
+use crate::demo::sharing;
+use crate::packages::MayInstall;
+use anyhow::{Result, ensure};
+use pv_wire::SharingSample;
+use std::time::Duration;
+
+/// Real time that the machine may take.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Seconds of the machine's time that the guests give the scanner.
+const WAIT: u64 = 8;
+
+/// Pages that are no zeros and that two guests share at least: the file of programs has 460 and
+/// more, and each guest has it twice.
+const AT_LEAST: u64 = 2 * 460;
+
+/// The tests of an architecture.
+pub fn all(arch: Arch, may: MayInstall) -> Count {
+    section(&format!("guests that share frames, {arch}"), |section| {
+        let played = sharing::clones(arch, may, 2, WAIT, Some(LIMIT)).play()?;
+        let most = sharing::most(&played);
+        section.test("both said what they had to", most.as_ref().map(|_| ()).map_err(copy));
+        if let Ok(most) = most {
+            section.test("what both have is shared", is_shared(&most));
+        }
+        Ok(())
+    })
+}
+
+fn copy(error: &anyhow::Error) -> anyhow::Error {
+    anyhow::anyhow!("{error:#}")
+}
+
+fn is_shared(most: &SharingSample) -> Result<()> {
+    let pages = most.pages - most.zero;
+    ensure!(pages >= AT_LEAST, "{pages} pages that are no zeros share frames: {most:?}");
+    ensure!(most.zero > 0, "no page of zeros shares a frame: {most:?}");
+    ensure!(
+        sharing::saved(most) > most.pages / 3,
+        "too few frames are saved for that many pages: {most:?}"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_little_is_not_enough() {
+        let good = SharingSample { pages: 5000, zero: 4000, frames: 501, ..Default::default() };
+        assert!(is_shared(&good).is_ok());
+        assert!(is_shared(&SharingSample { zero: 4500, ..good }).is_err());
+        assert!(is_shared(&SharingSample { zero: 0, ..good }).is_err());
+        assert!(is_shared(&SharingSample { frames: 4000, ..good }).is_err());
+    }
+}
