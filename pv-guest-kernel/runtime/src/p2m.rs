@@ -163,7 +163,7 @@ impl<'a> P2m<'a> {
 
     /// Forgets which frame backs a page, before that may change: [`page_of`](Self::page_of) finds
     /// it no more. From the first time on no page whose hole is filled is found by its frame.
-    pub(crate) fn let_move(&mut self, page: Pfn) {
+    pub fn let_move(&mut self, page: Pfn) {
         self.shares = true;
         if let Some(frame) = self.frame_of(page) {
             self.index_remove(frame);
