@@ -136,7 +136,7 @@ static void bad_count(void) {
 static void bad_target(void) {
   PvPfn table = empty_table(1);
   uint64_t target = entry_target(frame_of(table), 0);
-  REFUSED_UPDATE(target | 3, 0, PV_ERROR_BAD_ARGUMENT);
+  REFUSED_UPDATE(target | 7, 0, PV_ERROR_BAD_ARGUMENT);
   REFUSED_UPDATE(target | PV_TARGET_FLUSH, 0, PV_ERROR_BAD_ARGUMENT);
   REFUSED_UPDATE(page_target(SCRATCH + 8), 0, PV_ERROR_BAD_ARGUMENT);
 }

@@ -164,7 +164,10 @@ fn cases(guest: &[u8], other: &[u8]) -> Result<Vec<Case>> {
         case(
             "that wants more memory than there is",
             Some(bundle(guest, 2 * MACHINE_MEMORY)?),
-            ["domain 'alone' was not built: it wants 65536 frames", "give it less memory"],
+            [
+                "domain 'alone' is not admitted: minimum and overhead are 65536 pages",
+                "lower the minimum",
+            ],
         ),
     ])
 }
