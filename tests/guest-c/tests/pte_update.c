@@ -138,7 +138,7 @@ static void bad_target(void) {
   uint64_t target = entry_target(frame_of(table), 0);
   REFUSED_UPDATE(target | 7, 0, PV_ERROR_BAD_ARGUMENT);
   REFUSED_UPDATE(target | PV_TARGET_FLUSH, 0, PV_ERROR_BAD_ARGUMENT);
-  REFUSED_UPDATE(page_target(SCRATCH + 8), 0, PV_ERROR_BAD_ARGUMENT);
+  REFUSED_UPDATE(page_target(SCRATCH + 16), 0, PV_ERROR_BAD_ARGUMENT);
 }
 
 static void bad_table_frame(void) {
