@@ -22,7 +22,7 @@ struct Demo {
 
 const DEMOS: &[Demo] = &[
     Demo { title: "two guests", options: &[] },
-    Demo { title: "two guests, audited", options: &["--debug", "--audit", "20"] },
+    Demo { title: "two guests, audited", options: &["--debug", "--audit", "60"] },
     Demo { title: "32 guests", options: &["--guests", "32"] },
 ];
 
