@@ -13,7 +13,7 @@
 
 use crate::domain::{MAX_DOMAINS, Slot};
 use crate::format::{Entry, Format};
-use crate::frame::{Frame, Type};
+use crate::frame::Frame;
 use crate::machine::Machine;
 use crate::platform::Platform;
 use crate::state::State;
@@ -184,8 +184,7 @@ impl<P: Platform> State<P> {
             let table = Mfn(base.0 + sweep.frame as u64);
             let is_table = matches!(
                 self.frames.get(table),
-                Ok(Frame::Owned(owned))
-                    if owned.kind == Type::Table(Level::L1) && owned.hold.is_valid()
+                Ok(Frame::Owned(owned)) if owned.is_leaf_table()
             );
             if !is_table {
                 sweep.frame += 1;

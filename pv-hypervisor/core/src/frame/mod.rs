@@ -161,6 +161,11 @@ impl Hold {
 }
 
 impl Owned {
+    /// Whether it is a level-1 table whose entries hold references.
+    pub(crate) fn is_leaf_table(&self) -> bool {
+        self.kind == Type::Table(Level::L1) && self.hold.is_valid()
+    }
+
     pub(crate) const fn new(owner: DomainId) -> Owned {
         Owned {
             references: 1,

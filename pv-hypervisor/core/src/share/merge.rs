@@ -7,11 +7,10 @@
 
 use super::candidates::{Candidate, Candidates, Pair, Side};
 use super::records::{EntryPlace, MAX_ENTRIES};
-use super::sweep::is_leaf_table;
 use crate::call::Work;
 use crate::domain::Slot;
 use crate::format::{Entry, Format};
-use crate::frame::{GroupKey, Type};
+use crate::frame::{GroupKey, Owned, Type};
 use crate::machine::{FRAME_WORDS, Machine};
 use crate::platform::Platform;
 use crate::state::State;
@@ -123,7 +122,7 @@ impl<P: Platform> State<P> {
         for place in places {
             let table = self.frames.owned_by(place.table, name.domain);
             let value = machine.read(place.table, usize::from(place.index));
-            let maps = table.is_ok_and(is_leaf_table)
+            let maps = table.is_ok_and(Owned::is_leaf_table)
                 && matches!(
                     P::Format::decode(value, Level::L1),
                     Ok(Entry::Leaf(leaf)) if leaf.frame == *frame

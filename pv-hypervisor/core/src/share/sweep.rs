@@ -9,7 +9,7 @@ use super::EntryPlace;
 use super::candidates::{Candidate, Candidates, Stage};
 use crate::budget::Budget;
 use crate::format::{Entry, Format};
-use crate::frame::{Frame, FrameTable, Owned, Type};
+use crate::frame::{Frame, FrameTable};
 use crate::machine::Machine;
 use crate::platform::Platform;
 use crate::state::State;
@@ -115,14 +115,9 @@ fn sweep<F: Format, M: Machine>(
 /// The owner of a frame that is a level-1 table whose entries hold references.
 fn leaf_table(frame: &Frame) -> Option<DomainId> {
     match frame {
-        Frame::Owned(owned) if is_leaf_table(owned) => Some(owned.owner),
+        Frame::Owned(owned) if owned.is_leaf_table() => Some(owned.owner),
         _ => None,
     }
-}
-
-/// Whether a frame is a level-1 table whose entries hold references.
-pub(super) fn is_leaf_table(owned: &Owned) -> bool {
-    owned.kind == Type::Table(Level::L1) && owned.hold.is_valid()
 }
 
 /// Looks at some entries of a table: how many of them map a frame.
