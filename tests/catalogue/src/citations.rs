@@ -2,7 +2,7 @@
 //! advisories.
 //!
 //! A test of the conformance suite is named `pt_pin::entry_bits` and cites in its list. Any
-//! other is named by its file and its function, `pv-hypervisor/core/tests/flush.rs::name`,
+//! other is named by its file and its function, `tests/core/tests/flush.rs::name`,
 //! and cites in lines `/// Clauses: PT_PIN.3` and `/// Advisories: XSA-148` of its documentation.
 //! Where a file makes tests out of a table, as those that boot a machine do, the name is that of
 //! the line, `word: "name"`, and a plain comment before it cites.
@@ -17,13 +17,14 @@ use std::path::Path;
 const MARKS: [&str; 2] = ["Clauses: ", "Advisories: "];
 
 /// Folders whose files hold tests that may be named.
-const FOLDERS: [&str; 7] = [
+const FOLDERS: [&str; 8] = [
     "hypercall-abi",
     "pv-hypervisor/bundle",
     "pv-hypervisor/core",
     "pv-guest-kernel/runtime",
     "balloon",
     "tests/catalogue/tests",
+    "tests/core/tests",
     "xtask/src/test",
 ];
 

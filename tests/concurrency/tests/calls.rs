@@ -2,11 +2,8 @@
 //! had. After each step under the lock the audit recomputes every count. What the processor does
 //! without the lock: it marks entries of page tables.
 
-#[path = "../../../pv-hypervisor/core/tests/common/mod.rs"]
-mod common;
-
-use common::World;
 use concurrency::{Shared, Words, holds};
+use core_tests::World;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::grant_map::MappedGrant;
 use hypercall_abi::calls::grant_share::Access;

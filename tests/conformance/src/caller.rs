@@ -130,8 +130,9 @@ pub trait Caller {
         side == Side::Own
     }
 
-    /// The peer has ended itself: nothing more is asked of it in this test.
-    fn lose_peer(&mut self) {}
+    /// The peer has ended itself: nothing more is asked of it in this test. Gives the number of
+    /// turns of others in which it is taken apart.
+    fn lose_peer(&mut self) -> u32;
 
     /// Makes a call; one that does not return gives [`GONE`].
     fn call(&mut self, side: Side, number: u64, args: &Args) -> (Status, u64);

@@ -97,7 +97,10 @@ impl<P: Cpu> Caller for Host<P> {
         self.lives(side)
     }
 
-    fn lose_peer(&mut self) {}
+    fn lose_peer(&mut self) -> u32 {
+        // It has few frames, and each turn is audited.
+        60
+    }
 
     fn call(&mut self, side: Side, number: u64, args: &Args) -> (Status, u64) {
         self.make_call(side, number, args)

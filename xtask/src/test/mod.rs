@@ -100,15 +100,19 @@ fn emulated(arch: Arch, may: MayInstall) -> Count {
 
 /// The tests of the host: those of the project, which plain `cargo test` runs in less than a
 /// minute; the long ones of them; those of the simulator, of the guest kernel and of the C header; the oracle's, those of what processors share, of this program, and of the checker.
-const HOST: [(&str, &[&str]); 11] = [
+const HOST: [(&str, &[&str]); 12] = [
     ("tests on the host", &[]),
     (
         "ten thousand domains made and destroyed",
-        &["--package", "pv-core", "--test", "lifecycle", "--", "--ignored"],
+        &["--package", "core-tests", "--test", "lifecycle", "--", "--ignored"],
+    ),
+    (
+        "long sequences of calls on the model",
+        &["--package", "core-tests", "--test", "core", "--", "--ignored", "for_long"],
     ),
     (
         "policies on twenty thousand random machines",
-        &["--package", "balloon", "--test", "policies", "--", "--ignored"],
+        &["--package", "balloon", "--test", "balloon", "--", "--ignored"],
     ),
     ("tests of the simulator", &["--package", "simulator"]),
     ("tests of the guest kernel", &["--package", "kernel-core"]),

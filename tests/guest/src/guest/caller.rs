@@ -164,8 +164,9 @@ impl Caller for Guest {
         side == Side::Own || self.mailboxes[side.index()].is_some()
     }
 
-    fn lose_peer(&mut self) {
+    fn lose_peer(&mut self) -> u32 {
         self.mailboxes[Side::Peer.index()] = None;
+        2000
     }
 
     fn call(&mut self, side: Side, number: u64, args: &Args) -> (Status, u64) {

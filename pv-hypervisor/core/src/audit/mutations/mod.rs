@@ -4,7 +4,8 @@
 //! Each test gives every invariant that its fault breaks, and no other may speak. Most faults
 //! break one; where the counts or the lists go with the thing that is broken, they speak too.
 
-#[path = "../../../tests/common/mod.rs"]
+#[path = "../../../../../tests/core/src/lib.rs"]
+#[allow(dead_code, reason = "the tests of the core use the rest of it")]
 mod common;
 mod cow;
 mod domains;
@@ -284,11 +285,20 @@ impl Scene {
 
 /// Seeds a fault, and compares what speaks with what should.
 fn speaks<const N: usize>(expected: [u8; N], fault: impl FnOnce(&mut Scene)) {
-    static SCENE: OnceLock<Scene> = OnceLock::new();
-    let mut scene = SCENE.get_or_init(Scene::build).clone();
-    assert_eq!(scene.broken(), BTreeSet::new(), "before the fault");
+    let mut scene = unharmed();
     fault(&mut scene);
-    assert_eq!(scene.broken(), BTreeSet::from(expected), "after the fault");
+    judge(&scene, BTreeSet::from(expected));
+}
+
+fn unharmed() -> Scene {
+    static SCENE: OnceLock<Scene> = OnceLock::new();
+    let scene = SCENE.get_or_init(Scene::build).clone();
+    assert_eq!(scene.broken(), BTreeSet::new(), "before the fault");
+    scene
+}
+
+fn judge(scene: &Scene, expected: BTreeSet<u8>) {
+    assert_eq!(scene.broken(), expected, "after the fault");
     // What a caller of the audit is told is the first of them that a state shows.
     if let Err(violation) = super::audit(&scene.world.state, &scene.world.machine) {
         assert!(expected.contains(&violation.invariant), "{violation}");

@@ -1,7 +1,7 @@
 //! Extents of 512 frames: given, taken, refused; memory that is reported; targets. On a machine
 //! with a few blocks of 512 frames, of which contiguous domains have some.
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::balloon_statistics::{BalloonStatistics, STATISTICS_VERSION, WHOLE};
 use hypercall_abi::calls::{
     BalloonDeflate, BalloonInflate, BalloonReport, Call, DomainQuery, GrantRevoke, GrantShare,
@@ -412,27 +412,44 @@ fn act(world: &mut World<X86_64>, ended: &mut [bool; 2], op: Op) {
     world.audit();
 }
 
+/// Whatever happens around the balloon, the invariants hold, and at the end nothing is lost.
+fn run(budget: u32, ops: Vec<Op>) {
+    let mut world = world();
+    let whole = world.free_at_start;
+    world.state.set_budget(budget);
+    let mut ended = [false; 2];
+    ops.into_iter().for_each(|op| act(&mut world, &mut ended, op));
+    world.state.set_budget(1400);
+    for domain in [DomainId(1), DomainId(2)] {
+        world.state.end_domain(&mut world.machine, domain, EndReason::Destroyed);
+    }
+    for _ in 0..20_000 {
+        let _ = world.state.schedule(&mut world.machine);
+    }
+    world.audit();
+    assert_eq!(world.state.frames.unowned(), whole);
+}
+
+fn plays() -> impl Strategy<Value = (u32, Vec<Op>)> {
+    let budget = prop_oneof![Just(1400u32), Just(37u32), Just(5000u32)];
+    (budget, prop::collection::vec(op(), 1..24))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
-    /// Whatever happens around the balloon, the invariants hold, and at the end nothing is lost.
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
     #[test]
-    fn the_balloon_among_grants_tables_targets_and_ends(
-        ops in prop::collection::vec(op(), 1..24),
-        budget in prop_oneof![Just(1400u32), Just(37u32), Just(5000u32)],
-    ) {
-        let mut world = world();
-        let whole = world.free_at_start;
-        world.state.set_budget(budget);
-        let mut ended = [false; 2];
-        ops.into_iter().for_each(|op| act(&mut world, &mut ended, op));
-        world.state.set_budget(1400);
-        for domain in [DomainId(1), DomainId(2)] {
-            world.state.end_domain(&mut world.machine, domain, EndReason::Destroyed);
-        }
-        for _ in 0..20_000 {
-            let _ = world.state.schedule(&mut world.machine);
-        }
-        world.audit();
-        prop_assert_eq!(world.state.frames.unowned(), whole);
+    fn the_balloon_among_grants_tables_targets_and_ends((budget, ops) in plays()) {
+        run(budget, ops);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(80))]
+
+    #[test]
+    #[ignore = "takes half a minute: `cargo xtask test` has it"]
+    fn the_balloon_among_everything_for_long((budget, ops) in plays()) {
+        run(budget, ops);
     }
 }

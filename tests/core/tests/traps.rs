@@ -1,7 +1,7 @@
 //! Invariants about traps that no state can show: how many frames an entry writes, and what a
 //! process's system call is.
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::pt_switch::RootChange;
 use hypercall_abi::calls::pte_update::{Space, Target};

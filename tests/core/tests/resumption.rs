@@ -1,7 +1,7 @@
 //! Long calls: each is done in bounded steps, and whatever happens between two of them, the
 //! frames and their counts are right. The audit runs after every step.
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::batch::BatchEntry;
 use hypercall_abi::calls::grant_share::Access;

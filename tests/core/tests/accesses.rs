@@ -1,7 +1,7 @@
 //! How the core reaches memory that a guest can reach too: each word is believed once, and
 //! page tables are written in one way.
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::batch::BatchEntry;
 use hypercall_abi::calls::console_write::Stream;

@@ -1,7 +1,7 @@
 //! A process in virtual user mode: it makes no calls, and what goes wrong in it is its
 //! kernel's to deal with.
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::pt_switch::RootChange;
 use hypercall_abi::calls::pte_update::{Space, Target};

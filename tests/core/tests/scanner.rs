@@ -1,8 +1,8 @@
 //! The scanner: that it finds what is alike, leaves alone what changes, keeps its rate, and that no
 //! hash, however weak, makes two different pages one.
 
-use crate::common::World;
 use crate::sharing::{advise, register};
+use core_tests::World;
 use hypercall_abi::calls::ShareAdvise;
 use hypercall_abi::calls::share_advise::Advice;
 use hypercall_abi::{Mfn, Pfn};

@@ -1,7 +1,7 @@
 //! What happens to a vCPU besides the calls that it makes: traps with an entry and without one,
 //! processes, returns to bad addresses, on the model machine.
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::calls::pt_switch::RootChange;
 use hypercall_abi::calls::{
     AbiQuery, Call, PtSwitch, SchedBlock, TimerSet, TrapRegister, TrapReturn,
@@ -18,7 +18,7 @@ use pv_core::{EndReason, Entry, Machine, Outcome, Platform, Registers, Trap};
 use std::mem::offset_of;
 
 const ENTRY: VirtAddr = VirtAddr(0x1000_0100);
-const STACK: VirtAddr = VirtAddr(crate::common::PHYSMAP + 0x8000);
+const STACK: VirtAddr = VirtAddr(core_tests::PHYSMAP + 0x8000);
 const FAULT: Trap = Trap { cause: Cause::PageFault, code: 1, address: 0x1234 };
 
 /// A world of one domain.
@@ -94,11 +94,10 @@ fn a_trap_from_the_kernel_keeps_its_stack<P: Platform>() {
     let mut world = world::<P>();
     register(&mut world);
     for low in [0, 1, 8, 15] {
-        world.registers[0] =
-            Registers::start(0x1000_0000, crate::common::PHYSMAP + 0x9000 + low, 0);
+        world.registers[0] = Registers::start(0x1000_0000, core_tests::PHYSMAP + 0x9000 + low, 0);
         assert_eq!(enter(&mut world, Entry::Trap(FAULT)), Outcome::Return);
         let registers = &world.registers[0];
-        assert_eq!((registers.pc(), registers.sp()), (ENTRY.0, crate::common::PHYSMAP + 0x9000));
+        assert_eq!((registers.pc(), registers.sp()), (ENTRY.0, core_tests::PHYSMAP + 0x9000));
     }
     world.finish();
 }

@@ -1,5 +1,10 @@
-//! Two small domains on the model machine, and the calls they make.
-#![allow(dead_code, reason = "each test file uses its own part")]
+//! Small domains on the model machine, and the calls they make: what the tests of the core in
+//! `tests/` stand on, those of what processors share as well, and, by path, the seeded faults of
+//! the audit inside the core.
+//!
+//! The tests are not in the core's own package, because there they would be compiled as the core
+//! is, optimized, which takes four times as long. What they call of the core is optimized still:
+//! the core compiles itself over the model (`pv_core::model`).
 
 use std::vec::Vec;
 
@@ -13,19 +18,27 @@ use pv_core::{
     Registers, Segment, Slot, State, audit,
 };
 
+/// Where a domain's memory begins, in its own addresses.
 pub const PHYSMAP: u64 = 0x4000_0000;
 
+/// A machine, the state over it, and the domains in the order in which they were made.
 #[derive(Clone)]
 pub struct World<P: Platform> {
+    /// The state.
     pub state: State<P>,
+    /// The machine.
     pub machine: ModelMachine<P::Format>,
+    /// The slot of each domain.
     pub slots: Vec<Slot>,
+    /// The registers of each domain's vCPU.
     pub registers: Vec<P::Registers>,
     inside: Vec<bool>,
+    /// Frames that nobody owned before the first domain.
     pub free_at_start: u64,
 }
 
 impl<P: Platform> World<P> {
+    /// So many domains of so many frames each, on a machine of 1,024 frames.
     pub fn new(domains: usize, frames: u64) -> Self {
         Self::with_memory(domains, frames, 0x400)
     }
@@ -59,10 +72,12 @@ impl<P: Platform> World<P> {
         world
     }
 
+    /// One domain more, of so many frames, which may have 16 more.
     pub fn create(&mut self, frames: u64) -> Result<Slot, pv_core::BuildError> {
         self.create_with(frames, None)
     }
 
+    /// As [`create`](Self::create), with a module.
     pub fn create_with(
         &mut self,
         frames: u64,
@@ -123,6 +138,7 @@ impl<P: Platform> World<P> {
         self.inside.pop();
     }
 
+    /// Panics, if an invariant does not hold.
     pub fn audit(&self) {
         if let Err(violation) = audit::audit(&self.state, &self.machine) {
             panic!("{violation}");
@@ -177,11 +193,13 @@ impl<P: Platform> World<P> {
         self.inside[domain]
     }
 
+    /// Whether a domain is there and was not ended.
     pub fn is_running(&self, domain: usize) -> bool {
         let slot = self.slots[domain];
         self.state.domains().any(|(found, domain)| found == slot && domain.is_running())
     }
 
+    /// Gives a domain the processor.
     pub fn switch_to(&mut self, domain: usize) {
         self.state.switch_to(&mut self.machine, self.slots[domain]);
     }
@@ -198,6 +216,7 @@ impl<P: Platform> World<P> {
         }
     }
 
+    /// Makes a call to its end: its value, or the error beside the value.
     pub fn call<C: Call>(&mut self, domain: usize, call: &C) -> Result<u64, (Error, u64)> {
         self.raw(domain, C::NUMBER as u64, call.encode());
         self.answer(domain)
@@ -212,6 +231,7 @@ impl<P: Platform> World<P> {
         }
     }
 
+    /// One update of an entry.
     pub fn update(&mut self, domain: usize, target: Target, value: u64) -> Result<u64, Error> {
         let update = PteUpdate::One(Update::new(target, value));
         self.call(domain, &update).map_err(|(error, _)| error)
@@ -251,6 +271,7 @@ impl<P: Platform> World<P> {
         }
     }
 
+    /// The address at which a domain has its page.
     pub fn physmap(&self, pfn: u64) -> VirtAddr {
         VirtAddr(PHYSMAP + pfn * PAGE_SIZE)
     }

@@ -1,7 +1,7 @@
 //! The order in which two pages become one: each step as the machine sees it.
 
-use crate::common::World;
 use crate::sharing::{advise, register};
+use core_tests::World;
 use hypercall_abi::calls::console_write::Stream;
 use hypercall_abi::calls::share_advise::Advice;
 use hypercall_abi::{DomainId, Mfn, Pfn, VirtAddr};

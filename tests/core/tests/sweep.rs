@@ -1,6 +1,6 @@
 //! The sample of frames in use: what it picks, what it clears, what it sees.
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::DomainId;
 use hypercall_abi::addr::Level;
 use pv_core::format::Format;

@@ -1,6 +1,6 @@
 //! A domain ends while others run: what they do between two steps of its being taken apart.
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::calls::grant_map::MappedGrant;
 use hypercall_abi::calls::grant_share::Access;
 use hypercall_abi::calls::*;

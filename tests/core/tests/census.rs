@@ -1,7 +1,7 @@
 //! The census of page tables: it counts what is validated, and tells the kernel's roots, those of
 //! processes and empty ones apart.
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::Mfn;
 use hypercall_abi::calls::pte_update::{Space, Target};
 use hypercall_abi::calls::{PtCreate, PtPin, PtUnpin};

@@ -1,7 +1,7 @@
 //! Who may do what, who pays for it, and what is left of a domain when it is gone: nothing
 //! that names it, nothing that it knew, nothing that it held.
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::grant_share::Access;
 use hypercall_abi::calls::pte_update::{Space, Target};

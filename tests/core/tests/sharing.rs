@@ -1,7 +1,7 @@
 //! Pages that share a frame: how they come to it, who may, what a write does, and what each call
 //! says of them.
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::grant_share::Access;
 use hypercall_abi::calls::pte_update::{Space, Target, Update};

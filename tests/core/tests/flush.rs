@@ -1,7 +1,7 @@
 //! The flushes that stand between what a frame was and what it becomes, one test each. The
 //! model's processor uses whatever it has cached for as long as nothing is flushed.
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::grant_map::MappedGrant;
 use hypercall_abi::calls::grant_share::Access;

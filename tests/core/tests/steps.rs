@@ -1,7 +1,7 @@
 //! Invariants that no state can show, because they are about steps: what a refused call leaves,
 //! what a batch comes to, how far one step goes. (Of traps: `traps.rs`.)
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::batch::BatchEntry;
 use hypercall_abi::calls::grant_map::MappedGrant;

@@ -2,8 +2,8 @@
 //! the audit of the state and of every cached translation after each step; then both domains
 //! end, wherever they are, and every frame comes back.
 
-use crate::common::World;
 use crate::sharing::register;
+use core_tests::World;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::grant_share::Access;
 use hypercall_abi::calls::pt_switch::RootChange;
@@ -320,25 +320,40 @@ fn run<P: Platform>(budget: u32, ops: &[(u8, Op)]) {
     play.world.finish();
 }
 
+fn plays() -> impl Strategy<Value = (u32, Vec<(u8, Op)>)> {
+    let budget = prop_oneof![Just(1u32), Just(40u32), Just(2048u32)];
+    (budget, prop::collection::vec((0u8..8, op()), 1..50))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(25))]
 
     /// Clauses: PT_PIN.15 PT_UNPIN.10 PTE_UPDATE.16 CALL.7 FRAME.9 FRAME.10 FRAME.11 FRAME.16
     /// Advisories: XSA-37 XSA-218 XSA-242 XSA-280 XSA-299
     #[test]
-    fn every_invariant_holds_x86_64(
-        budget in prop_oneof![Just(1u32), Just(40u32), Just(2048u32)],
-        ops in prop::collection::vec((0u8..8, op()), 1..50),
-    ) {
+    fn every_invariant_holds_x86_64((budget, ops) in plays()) {
         run::<X86_64>(budget, &ops);
     }
 
     /// Clauses: PT_PIN.15 PT_UNPIN.10 PTE_UPDATE.16 CALL.7 FRAME.9 FRAME.10 FRAME.11 FRAME.16
     #[test]
-    fn every_invariant_holds_sv39(
-        budget in prop_oneof![Just(1u32), Just(40u32), Just(2048u32)],
-        ops in prop::collection::vec((0u8..8, op()), 1..50),
-    ) {
+    fn every_invariant_holds_sv39((budget, ops) in plays()) {
+        run::<Riscv64Sv39>(budget, &ops);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    #[ignore = "takes half a minute: `cargo xtask test` has it"]
+    fn every_invariant_holds_for_long_x86_64((budget, ops) in plays()) {
+        run::<X86_64>(budget, &ops);
+    }
+
+    #[test]
+    #[ignore = "takes half a minute: `cargo xtask test` has it"]
+    fn every_invariant_holds_for_long_sv39((budget, ops) in plays()) {
         run::<Riscv64Sv39>(budget, &ops);
     }
 }

@@ -2,7 +2,7 @@
 //! extent: the call has looked at frames that it has not released, or has frames that the guest was
 //! not told of. None of them may become another's meanwhile.
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::calls::pte_update::{Space, Target, Update};
 use hypercall_abi::calls::share_advise::Advice;
 use hypercall_abi::calls::{

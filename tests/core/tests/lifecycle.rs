@@ -4,9 +4,7 @@
 //!
 //! The allocator counts for the whole program, so that one test of this file runs at a time.
 
-mod common;
-
-use common::{PHYSMAP, World};
+use core_tests::{PHYSMAP, World};
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::batch::BatchEntry;
 use hypercall_abi::calls::grant_map::MappedGrant;

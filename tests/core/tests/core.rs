@@ -21,8 +21,6 @@ macro_rules! for_each_platform {
     )*};
 }
 
-mod common;
-
 mod accesses;
 mod authority;
 mod census;

@@ -1,7 +1,7 @@
 //! Every quota of a domain: one domain takes all that it can get of a resource, and is refused
 //! with the error that is the resource's; another has as much as before, and then gets as much.
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::batch::{BatchEntry, MAX_ENTRIES};
 use hypercall_abi::calls::grant_share::Access;

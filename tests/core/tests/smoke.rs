@@ -1,7 +1,7 @@
 //! The main paths of the core on the model machine, for each format: build, pin, map, refuse,
 //! grant, balloon, end.
 
-use crate::common::World;
+use core_tests::World;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::grant_map::MappedGrant;
 use hypercall_abi::calls::grant_share::Access;
