@@ -37,6 +37,10 @@ impl Mfn {
     /// In a P2M slot: no machine frame backs this page (a balloon hole).
     pub const NONE: Mfn = Mfn(u64::MAX);
 
+    /// In a registered P2M slot: the hypervisor has put the page's content away, and took its frame.
+    /// It comes back when the page is used, or by `share_break`.
+    pub const AWAY: Mfn = Mfn(u64::MAX - 1);
+
     /// The largest number that can be a frame: machine addresses have at most 52 bits.
     pub const MAX: Mfn = Mfn((1 << 40) - 1);
 

@@ -41,6 +41,10 @@ pub mod x86_64 {
     pub const TABLE_ALLOWED: Flags = Flags::all();
     /// Bits that an entry that is not present may set.
     pub const ABSENT_ALLOWED: Flags = Flags::all().difference(Flags::PRESENT);
+    /// On an entry that is not present: the hypervisor has put the page away that it maps. The
+    /// other bits are what they were, but for [`Flags::WRITABLE`], which is clear, and the frame,
+    /// which is zero. No guest may set it.
+    pub const AWAY: u64 = 1 << 8;
 }
 
 /// riscv64, Sv39 and Sv48. RISC-V Privileged Architecture, 12.3 to 12.5.
@@ -80,4 +84,8 @@ pub mod riscv64 {
     pub const TABLE_ALLOWED: Flags = Flags::VALID.union(Flags::SOFTWARE);
     /// Bits that an entry that is not valid may set.
     pub const ABSENT_ALLOWED: Flags = Flags::all().difference(Flags::VALID);
+    /// On an entry that is not valid: the hypervisor has put the page away that it maps. The other
+    /// bits are what they were, but for [`Flags::WRITE`], which is clear, and the frame, which is
+    /// zero. No guest may set it.
+    pub const AWAY: u64 = 1 << 5;
 }

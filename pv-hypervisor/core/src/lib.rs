@@ -48,6 +48,7 @@ mod planted;
 mod platform;
 mod pt;
 mod quick;
+pub mod reclaim;
 pub mod sched;
 pub mod share;
 mod state;

@@ -55,6 +55,17 @@ pub trait Machine {
     /// Copies bytes of the hypervisor's into a frame, from byte `offset` on.
     fn copy_in(&mut self, frame: Mfn, offset: usize, bytes: &[u8]);
 
+    /// Pages that the swap device holds. Without one it is none.
+    fn swap_pages(&self) -> u64 {
+        0
+    }
+
+    /// Writes a frame to a place of the swap device, of those that there are.
+    fn swap_out(&mut self, _place: u64, _frame: Mfn) {}
+
+    /// Reads a place of the swap device, which was written, into a frame.
+    fn swap_in(&mut self, _place: u64, _frame: Mfn) {}
+
     /// The canonical entry of a root's slot in the hypervisor's range.
     fn root_entry(&self, slot: usize) -> u64;
 

@@ -48,6 +48,9 @@ pub struct ModelMachine<F: Format> {
     pub console: Vec<(DomainId, Stream, Vec<u8>)>,
     /// Full flushes so far, root loads included.
     pub flushes: u64,
+    /// Pages that the swap device holds.
+    pub swap_pages: u64,
+    swapped: BTreeMap<u64, Arc<Vec<u64>>>,
     format: PhantomData<F>,
 }
 
@@ -94,6 +97,8 @@ impl<F: Format> Default for ModelMachine<F> {
             alarm: u64::MAX,
             console: Vec::new(),
             flushes: 0,
+            swap_pages: 0,
+            swapped: BTreeMap::new(),
             format: PhantomData,
         }
     }
@@ -351,6 +356,21 @@ impl<F: Format> Machine for ModelMachine<F> {
                 }
             }
         }
+    }
+
+    fn swap_pages(&self) -> u64 {
+        self.swap_pages
+    }
+
+    fn swap_out(&mut self, place: u64, frame: Mfn) {
+        assert!(place < self.swap_pages, "there is no such place");
+        let words = (0..FRAME_WORDS).map(|word| self.read(frame, word)).collect();
+        self.swapped.insert(place, Arc::new(words));
+    }
+
+    fn swap_in(&mut self, place: u64, frame: Mfn) {
+        let words = self.swapped.remove(&place).expect("the place was written");
+        self.frames.insert(frame, words);
     }
 
     fn zero(&mut self, frame: Mfn) {

@@ -6,6 +6,7 @@ use crate::machine::Machine;
 use crate::planted::Planted;
 use crate::platform::Platform;
 use crate::quick::{Borrowed, Quick, quick_call};
+use crate::reclaim::Reclaim;
 use crate::sched::Scheduler;
 use crate::share::Sharing;
 use crate::tlb::Tlb;
@@ -73,6 +74,8 @@ pub struct State<P: Platform> {
     pub(crate) budget: u32,
     /// Pages that share a frame.
     pub sharing: Sharing,
+    /// Pages that were put away.
+    pub reclaim: Reclaim,
     pub(crate) planted: Planted,
     pub(crate) platform: PhantomData<P>,
 }
@@ -100,6 +103,7 @@ impl<P: Platform> State<P> {
             ending: 0,
             budget: crate::budget::UNITS,
             sharing: Sharing::OFF,
+            reclaim: Reclaim::OFF,
             planted: Planted::default(),
             platform: PhantomData,
         })

@@ -31,6 +31,7 @@ mod merge_during_calls;
 mod merge_order;
 mod processor;
 mod progress;
+mod reclaim;
 mod resumption;
 mod scanner;
 mod sequences;

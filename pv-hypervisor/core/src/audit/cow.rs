@@ -10,7 +10,7 @@ use crate::share::{EntryPlace, SharingTotals};
 use crate::state::State;
 use alloc::collections::BTreeMap;
 use hypercall_abi::addr::Level;
-use hypercall_abi::{Mfn, Pfn};
+use hypercall_abi::{DomainId, Mfn, Pfn};
 
 /// I25: a frame that pages share is mapped for reading alone, by entries of which each has one
 /// record; it counts its pages, which are of its group, and is shared by one at least.
@@ -22,30 +22,37 @@ pub(super) fn i25_copy_on_write<P: Platform, M: Machine>(
     // By frame: pages, and records of entries.
     let mut found = BTreeMap::<Mfn, (u32, u32)>::new();
     let records = &state.sharing.records;
+    let mut recorded = 0;
     for (index, page) in records.pages() {
-        let Some(shared) = state.frames.shared(page.frame) else {
-            return Err(frame_violation(25, "a page shares what is no shared frame", page.frame));
-        };
-        let alive = state.domains().any(|(slot, _)| slot == page.slot);
-        if !alive || shared.group != state.group_of(page.slot) {
-            return Err(frame_violation(25, "it backs a page of another group", page.frame));
-        }
-        let (pages, entries) = found.entry(page.frame).or_default();
-        *pages += 1;
+        let base = page.frame().unwrap_or(state.frames.base());
         let mut met = 0;
         for entry in records.entries_of(index) {
             met += 1;
-            if entry.page != index || !i25_maps(state, machine, page.slot, entry.place, page.frame)
-            {
-                return Err(frame_violation(25, "a record is of no entry", page.frame));
+            let is_of = page
+                .shared_frame()
+                .is_none_or(|frame| maps(state, machine, page.slot, entry.place, frame));
+            if entry.page != index || !is_of {
+                return Err(frame_violation(25, "a record is of no entry", base));
             }
         }
-        *entries += met;
+        recorded += met as usize;
         if met != u32::from(page.entries) {
-            return Err(frame_violation(25, "a page miscounts its entries", page.frame));
+            return Err(frame_violation(25, "a page miscounts its entries", base));
         }
+        let Some(frame) = page.frame() else { continue };
+        let Some(shared) = state.frames.shared(frame) else {
+            return Err(frame_violation(25, "a page shares what is no shared frame", frame));
+        };
+        let alive = state.domains().any(|(slot, _)| slot == page.slot);
+        if !alive || shared.group != state.group_of(page.slot) {
+            return Err(frame_violation(25, "it backs a page of another group", frame));
+        }
+        let (pages, entries) = found.entry(frame).or_default();
+        *pages += 1;
+        // Those of a page that is away name no frame.
+        *entries += if page.is_away() { 0 } else { met };
     }
-    if records.entries().count() != found.values().map(|(_, entries)| *entries as usize).sum() {
+    if records.entries().count() != recorded {
         let base = state.frames.base();
         return Err(frame_violation(25, "a record of an entry is of no page", base));
     }
@@ -74,7 +81,7 @@ pub(super) fn i25_copy_on_write<P: Platform, M: Machine>(
 
 /// Whether an entry lies in a table of that domain and maps that frame for reading; and whether it
 /// is found by its place.
-fn i25_maps<P: Platform, M: Machine>(
+fn maps<P: Platform, M: Machine>(
     state: &State<P>,
     machine: &M,
     slot: Slot,
@@ -100,13 +107,14 @@ pub(super) fn i26_pages_and_frames<P: Platform>(state: &State<P>) -> Audit {
     for (index, page) in state.sharing.records.pages() {
         counted[page.slot.index()] += 1;
         let name = Pfn(page.page.into());
+        let owner = state.domains[page.slot.index()].as_ref().map_or(DomainId(0), |found| found.id);
         if state.sharing.records.find_page(page.slot, name) != Some(index) {
-            return Err(frame_violation(26, "a page shares two frames", page.frame));
+            return Err(domain_violation(26, "a page shares two frames", owner));
         }
         let domain = state.domains().find(|(slot, _)| *slot == page.slot);
         if domain.is_some_and(|(_, domain)| domain.is_running() && name.0 >= domain.movable.pages())
         {
-            return Err(frame_violation(26, "it backs a page that has no slot", page.frame));
+            return Err(domain_violation(26, "a frame backs a page that has no slot", owner));
         }
     }
     for (slot, domain) in state.domains() {

@@ -15,6 +15,7 @@ use crate::state::State;
 use crate::vcpu::Vcpu;
 use hypercall_abi::{DomainId, Mfn};
 
+mod away;
 mod cow;
 mod domains;
 mod frames;
@@ -34,7 +35,7 @@ use truth::Truth;
 /// An invariant that does not hold.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Violation {
-    /// The number of the invariant: 1 to 49.
+    /// The number of the invariant: 1 to 50.
     pub invariant: u8,
     /// What is wrong.
     pub what: &'static str,
@@ -77,9 +78,9 @@ fn vcpus<P: Platform>(state: &State<P>) -> impl Iterator<Item = (Slot, &Vcpu, &D
 
 /// The invariants that a state and the words of its frames show, in the order in which they
 /// are recomputed. The model of a machine shows more: `audit_translations`.
-const AUDITED: [u8; 28] = [
+const AUDITED: [u8; 29] = [
     1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 20, 21, 23, 25, 26, 27, 32, 33, 34, 36, 38, 41, 45,
-    46, 48,
+    46, 48, 50,
 ];
 
 /// Recomputes every invariant that a state can show.
@@ -124,6 +125,7 @@ fn recompute<P: Platform, M: Machine>(
         45 => domains::i45_quotas(state),
         46 => domains::i46_teardown(state),
         48 => domains::i48_generations(state),
+        50 => away::i50_pages_away(state, machine, truth),
         // I9, I12 and I14 were judged entry by entry, while the references were counted.
         entry => truth.fault(entry),
     }

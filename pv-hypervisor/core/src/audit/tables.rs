@@ -46,10 +46,12 @@ pub(super) fn i12_acyclic_levels<P: Platform>(state: &State<P>, found: &Found) -
 }
 
 /// I14: an entry that the processor would not use names no frame, not even in bits that it
-/// should ignore (L1TF, XSA-273).
+/// should ignore (L1TF, XSA-273). The mark of a page that is away may stand in it, at level 1.
 pub(super) fn i14_absent_entries<P: Platform>(found: &Found) -> Audit {
     let absent = !P::Format::is_present(found.value);
-    if absent && P::Format::decode(found.value, found.level) != Ok(Entry::Absent) {
+    let marked = found.level == Level::L1 && P::Format::is_away(found.value);
+    let value = if marked { found.value & !P::Format::AWAY } else { found.value };
+    if absent && P::Format::decode(value, found.level) != Ok(Entry::Absent) {
         return Err(frame_violation(14, "an absent entry names a frame", found.table));
     }
     Ok(())

@@ -66,6 +66,8 @@ pub(super) struct Truth {
     references: Vec<References>,
     /// Entries that name a foreign frame.
     pub(super) foreign: Vec<Foreign>,
+    /// Entries that are marked as those of a page that is away.
+    pub(super) away: usize,
     /// The first violation of each invariant that is about single entries.
     faults: Vec<Violation>,
 }
@@ -76,6 +78,7 @@ impl Truth {
             base: state.frames.base(),
             references: vec![References::default(); state.frames.len()],
             foreign: Vec::new(),
+            away: 0,
             faults: Vec::new(),
         };
         let cursors = truth.count_walks(state);
@@ -207,7 +210,9 @@ impl Truth {
             }
             // A child that is being taken apart has lost its entry's reference to the walk.
             Ok(Entry::Table(child)) => self.add_table(child),
-            Ok(Entry::Absent) | Err(_) => {}
+            Ok(Entry::Absent) | Err(_) => {
+                self.away += usize::from(P::Format::is_away(found.value));
+            }
         }
     }
 

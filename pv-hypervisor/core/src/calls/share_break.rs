@@ -1,5 +1,6 @@
 //! `share_break`. Checks, in order: the P2M is registered (`NotRegistered`), and the slots of all
-//! the pages (`BadArgument`); of each page that shares a frame: there is one for it (`NoMemory`).
+//! the pages (`BadArgument`); of each page without a frame of its own: there is one for it
+//! (`NoMemory`).
 //! Effect: each page has a frame of its own.
 
 use crate::budget::Budget;
@@ -10,7 +11,7 @@ use crate::platform::Platform;
 use crate::state::State;
 use hypercall_abi::{Error, Pfn};
 
-/// Cost of a page that has a frame of its own, and of one that gets it.
+/// Cost of a page that has a frame of its own, and of a piece of giving it one.
 const PAGE: u32 = 4;
 const COPY: u32 = 700;
 
@@ -43,14 +44,14 @@ pub(crate) fn go_on<P: Platform, M: Machine>(
 ) -> Answer {
     while done < count {
         let page = Pfn(first + done);
-        let shares = state.sharing.records.find_page(slot, page).is_some();
-        if !budget.spend(if shares { COPY } else { PAGE }) {
+        let has_none = state.sharing.records.find_page(slot, page).is_some();
+        if !budget.spend(if has_none { COPY } else { PAGE }) {
             return state.leave_work(slot, Work::Unshare { first, done, count });
         }
-        if let Err(error) = state.unshare_page(machine, slot, page) {
-            return Answer::Done(Err(Refusal { error, done }));
+        match state.unshare_page(machine, slot, page) {
+            Ok(whole) => done += u64::from(whole),
+            Err(error) => return Answer::Done(Err(Refusal { error, done })),
         }
-        done += 1;
     }
     Answer::Done(Ok(done))
 }

@@ -77,6 +77,27 @@ pub trait Format {
     /// The bit of a leaf entry that permits writing, alone.
     const WRITE: u64;
 
+    /// The bit that marks an entry, which is not present, of a page that was put away. No entry of a
+    /// guest's may have it.
+    const AWAY: u64;
+
+    /// A leaf entry as it is while its page is away: neither present nor writable, and without a
+    /// frame for speculation to follow (XSA-273).
+    fn away(value: u64) -> u64 {
+        Self::with_frame(value, Mfn(0)) & !(1 | Self::WRITE) | Self::AWAY
+    }
+
+    /// Whether an entry is that of a page that is away.
+    #[inline(always)]
+    fn is_away(value: u64) -> bool {
+        value & (1 | Self::AWAY) == Self::AWAY
+    }
+
+    /// The entry of a page that was away, for reading.
+    fn back(value: u64, frame: Mfn) -> u64 {
+        Self::with_frame(value, frame) & !Self::AWAY | 1
+    }
+
     /// A leaf entry of the same bits for another frame.
     fn with_frame(value: u64, frame: Mfn) -> u64;
 

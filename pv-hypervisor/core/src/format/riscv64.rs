@@ -3,7 +3,7 @@
 use super::{BadEntry, Entry, Format, Leaf, Permissions};
 use hypercall_abi::addr::{Level, Mfn};
 use hypercall_abi::pte::riscv64::{
-    ABSENT_ALLOWED, FRAME_MASK, FRAME_SHIFT, Flags, LEAF_ALLOWED, TABLE_ALLOWED,
+    ABSENT_ALLOWED, AWAY, FRAME_MASK, FRAME_SHIFT, Flags, LEAF_ALLOWED, TABLE_ALLOWED,
 };
 use hypercall_abi::start_info::PageTableFormat;
 
@@ -67,6 +67,7 @@ impl Format for Sv39 {
     const FIRST_RESERVED_SLOT: usize = 256;
     const ACCESSED: u64 = Flags::ACCESSED.bits();
     const WRITE: u64 = Flags::WRITE.bits();
+    const AWAY: u64 = AWAY;
 
     #[inline(always)]
     fn decode(value: u64, level: Level) -> Result<Entry, BadEntry> {
@@ -93,6 +94,7 @@ impl Format for Sv48 {
     const FIRST_RESERVED_SLOT: usize = 256;
     const ACCESSED: u64 = Flags::ACCESSED.bits();
     const WRITE: u64 = Flags::WRITE.bits();
+    const AWAY: u64 = AWAY;
 
     #[inline(always)]
     fn decode(value: u64, level: Level) -> Result<Entry, BadEntry> {
@@ -142,6 +144,16 @@ mod tests {
         for level in [Level::L2, Level::L3, Level::L4] {
             assert_eq!(decode(value, level), Err(BadEntry));
         }
+    }
+
+    /// Advisories: XSA-273
+    #[test]
+    fn the_entry_of_a_page_that_is_away_is_no_guests() {
+        let entry = leaf(Mfn(0x1234), Permissions { write: true, execute: true });
+        let away = Sv39::away(entry);
+        assert!(Sv39::is_away(away) && away & FRAME_MASK == 0);
+        assert_eq!(decode(away, Level::L1), Err(BadEntry));
+        assert_eq!(Sv39::back(away, Mfn(0x1234)) | Sv39::WRITE, entry);
     }
 
     #[test]

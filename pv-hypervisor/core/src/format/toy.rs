@@ -20,6 +20,7 @@ impl Format for Toy {
     const FIRST_RESERVED_SLOT: usize = 1;
     const ACCESSED: u64 = 0;
     const WRITE: u64 = WRITABLE;
+    const AWAY: u64 = 0x80;
 
     fn decode(value: u64, level: Level) -> Result<Entry, BadEntry> {
         let frame = Mfn(value >> 8);

@@ -2,7 +2,9 @@
 
 use super::{BadEntry, Entry, Format, Leaf, Permissions};
 use hypercall_abi::addr::{Level, Mfn};
-use hypercall_abi::pte::x86_64::{ABSENT_ALLOWED, FRAME_MASK, Flags, LEAF_ALLOWED, TABLE_ALLOWED};
+use hypercall_abi::pte::x86_64::{
+    ABSENT_ALLOWED, AWAY, FRAME_MASK, Flags, LEAF_ALLOWED, TABLE_ALLOWED,
+};
 use hypercall_abi::start_info::PageTableFormat;
 
 /// x86-64 with four levels; the guest has the low half.
@@ -16,6 +18,7 @@ impl Format for X86_64 {
     const FIRST_RESERVED_SLOT: usize = 256;
     const ACCESSED: u64 = Flags::ACCESSED.bits();
     const WRITE: u64 = Flags::WRITABLE.bits();
+    const AWAY: u64 = AWAY;
 
     #[inline(always)]
     fn decode(value: u64, level: Level) -> Result<Entry, BadEntry> {
@@ -93,6 +96,12 @@ mod tests {
         assert_eq!(X86_64::decode(0, Level::L1), Ok(Entry::Absent));
         assert_eq!(X86_64::decode(0b111 << 9, Level::L1), Ok(Entry::Absent));
         assert_eq!(X86_64::decode(0x1000, Level::L1), Err(BadEntry));
+        let entry = X86_64::leaf(Mfn(0x1234), Permissions { write: true, execute: false });
+        let away = X86_64::away(entry);
+        assert!(X86_64::is_away(away) && away & FRAME_MASK == 0);
+        // No guest can write such an entry, and what comes back is what went.
+        assert_eq!(X86_64::decode(away, Level::L1), Err(BadEntry));
+        assert_eq!(X86_64::back(away, Mfn(0x1234)) | X86_64::WRITE, entry);
     }
 
     #[test]

@@ -203,6 +203,7 @@ impl<'a, P: Platform> Encoder<'a, P> {
             ending,
             budget: _,
             sharing,
+            reclaim: _,
             planted: _,
             platform: _,
         } = self.state;

@@ -21,6 +21,7 @@ impl<P: Platform> State<P> {
             ending,
             budget,
             sharing,
+            reclaim,
             planted,
             platform,
         } = other;
@@ -37,6 +38,7 @@ impl<P: Platform> State<P> {
         self.ending = *ending;
         self.budget = *budget;
         self.sharing.clone_from(sharing);
+        self.reclaim.clone_from(reclaim);
         self.planted = *planted;
         self.platform = *platform;
     }

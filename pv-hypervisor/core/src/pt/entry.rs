@@ -137,7 +137,12 @@ impl<P: Platform> State<P> {
                 let below = level.below()?;
                 self.release_table(child, below)
             }
-            Ok(Entry::Absent) | Err(_) => None,
+            Ok(Entry::Absent) => None,
+            // What no guest may write: the mark of a page that is away.
+            Err(_) => {
+                self.release_away(EntryPlace::new(table, index));
+                None
+            }
         }
     }
 

@@ -233,10 +233,12 @@ impl<P: Platform> State<P> {
             Ok(Entry::Absent | Entry::Table(_)) => {}
         }
         let old = machine.exchange(place.table, place.index, update.value);
-        if let Ok(Entry::Leaf(leaf)) = P::Format::decode(old, Level::L1)
-            && !self.release_leaf(slot, domain, leaf)
-        {
-            self.updated_shared(machine, slot, domain, update.target, leaf.frame);
+        match P::Format::decode(old, Level::L1) {
+            Ok(Entry::Leaf(leaf)) if !self.release_leaf(slot, domain, leaf) => {
+                self.updated_recorded(machine, slot, domain, update.target, Some(leaf.frame));
+            }
+            Ok(_) => {}
+            Err(_) => self.updated_recorded(machine, slot, domain, update.target, None),
         }
         if let Some(address) = update.target.flushes() {
             self.tlb.flush_page(machine, address);
@@ -274,21 +276,24 @@ impl<P: Platform> State<P> {
         Err(error.unwrap_or(Error::BadArgument))
     }
 
-    /// The entry that an update has changed named a frame that pages share. Its place is what it
-    /// was: an update of a level-1 entry leaves its table and those above as they are.
+    /// The entry that an update has changed was one of a page without a frame of its own: it named
+    /// that shared frame, or marked the page as away. Its place is what it was: an update of a
+    /// level-1 entry leaves its table and those above as they are.
     #[cold]
     #[inline(never)]
-    fn updated_shared<M: Machine>(
+    fn updated_recorded<M: Machine>(
         &mut self,
         machine: &M,
         slot: Slot,
         domain: DomainId,
         target: TargetBits,
-        frame: Mfn,
+        shared: Option<Mfn>,
     ) {
-        match self.target(machine, slot, domain, target) {
-            Ok(place) => self.release_shared(EntryPlace::new(place.table, place.index), frame),
-            Err(error) => unreachable!("the entry that was changed has no place: {error:?}"),
+        let place = self.target(machine, slot, domain, target);
+        match (place.map(|place| EntryPlace::new(place.table, place.index)), shared) {
+            (Ok(place), Some(frame)) => self.release_shared(place, frame),
+            (Ok(place), None) => self.release_away(place),
+            (Err(error), _) => unreachable!("the entry that was changed has no place: {error:?}"),
         }
     }
 

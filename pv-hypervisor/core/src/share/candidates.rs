@@ -5,6 +5,7 @@ use super::EntryPlace;
 use crate::domain::Slot;
 use crate::machine::Machine;
 use crate::platform::Platform;
+use crate::reclaim::MAX_WANTED;
 use crate::state::State;
 use alloc::vec::Vec;
 use hypercall_abi::{DomainId, Mfn, Pfn};
@@ -59,7 +60,7 @@ pub(crate) enum Stage {
     Gathering,
     /// The tables are looked at: the next frame of the table, and the next entry of it.
     Sweeping { frame: usize, entry: usize },
-    /// Pairs are merged: the next.
+    /// Pairs are merged, then pages put away: the next.
     Merging { next: usize },
 }
 
@@ -70,6 +71,8 @@ pub(crate) struct Candidates {
     /// Once the sweep begins: frames and where their pages are, in the order of the frames.
     pub(crate) by_frame: heapless::Vec<(Mfn, u8), { 2 * MAX_PAIRS }>,
     pub(crate) pairs: Vec<Pair>,
+    /// Pages that are to be put away.
+    pub(crate) wanted: heapless::Vec<PageName, MAX_WANTED>,
     pub(crate) stage: Stage,
 }
 
@@ -78,6 +81,7 @@ impl Candidates {
         pages: Vec::new(),
         by_frame: heapless::Vec::new(),
         pairs: Vec::new(),
+        wanted: heapless::Vec::new(),
         stage: Stage::Gathering,
     };
 
@@ -90,7 +94,29 @@ impl Candidates {
 
     /// Whether a pair can be added.
     pub(crate) fn is_open(&self) -> bool {
-        self.stage == Stage::Gathering && self.pairs.len() < self.pairs.capacity()
+        self.is_gathering()
+            && self.pairs.len() < self.pairs.capacity()
+            && self.pages.len() + 2 <= 2 * MAX_PAIRS
+    }
+
+    /// Whether the batch has not been begun with.
+    pub(crate) fn is_gathering(&self) -> bool {
+        self.stage == Stage::Gathering
+    }
+
+    /// Whether one more page can be put away with the batch.
+    pub(crate) fn has_room_for_want(&self) -> bool {
+        !self.wanted.is_full() && self.pages.len() < 2 * MAX_PAIRS
+    }
+
+    /// Whether some page is to be put away.
+    pub(crate) fn wants_any(&self) -> bool {
+        !self.wanted.is_empty()
+    }
+
+    /// Pages of a domain that are to be put away.
+    pub(crate) fn wanted_of(&self, domain: DomainId) -> usize {
+        self.wanted.iter().filter(|name| name.domain == domain).count()
     }
 
     pub(crate) fn find(&self, name: PageName) -> Option<&Candidate> {
@@ -119,6 +145,7 @@ impl Candidates {
         self.pages.clear();
         self.by_frame.clear();
         self.pairs.clear();
+        self.wanted.clear();
         self.stage = Stage::Gathering;
     }
 }
@@ -153,7 +180,18 @@ impl<P: Platform> State<P> {
         true
     }
 
-    /// Whether a page shares a frame now.
+    /// Has a page put away in the course of the next steps, if it may be.
+    pub(crate) fn want_away<M: Machine>(&mut self, machine: &M, name: PageName) {
+        let batch = &self.sharing.candidates;
+        if !batch.is_gathering() || !batch.has_room_for_want() || batch.find(name).is_some() {
+            return;
+        }
+        if !self.is_sharing(name) && self.add_candidate(machine, name) {
+            let _ = self.sharing.candidates.wanted.push(name);
+        }
+    }
+
+    /// Whether a page shares a frame now, or is away.
     fn is_sharing(&self, name: PageName) -> bool {
         let slot = Slot::of(name.domain);
         slot.is_some_and(|slot| self.sharing.records.find_page(slot, name.page).is_some())

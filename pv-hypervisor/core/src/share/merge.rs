@@ -6,7 +6,7 @@
 //! The frame that goes is written by nobody from the flush on; it is scrubbed like any other.
 
 use super::candidates::{Candidate, Candidates, Pair, Side};
-use super::records::{EntryPlace, MAX_ENTRIES};
+use super::records::{Backing, EntryPlace, MAX_ENTRIES};
 use crate::call::Work;
 use crate::domain::Slot;
 use crate::format::{Entry, Format};
@@ -40,11 +40,11 @@ pub enum Unmerged {
 }
 
 /// A page with a frame of its own that can be moved, as has just been checked.
-struct Own<'a> {
-    slot: Slot,
-    page: Pfn,
-    frame: Mfn,
-    places: &'a [EntryPlace],
+pub(crate) struct Own<'a> {
+    pub(crate) slot: Slot,
+    pub(crate) page: Pfn,
+    pub(crate) frame: Mfn,
+    pub(crate) places: &'a [EntryPlace],
 }
 
 impl<P: Platform> State<P> {
@@ -82,7 +82,9 @@ impl<P: Platform> State<P> {
             Side::Page(name) => {
                 let slot = Slot::of(name.domain).ok_or(Unmerged::Stale)?;
                 if let Some(index) = self.sharing.records.find_page(slot, name.page) {
-                    let frame = self.sharing.records.page(index).frame;
+                    // One that is away is nobody's to be like.
+                    let page = self.sharing.records.page(index);
+                    let frame = page.shared_frame().ok_or(Unmerged::Stale)?;
                     return self.merge_with_frame(machine, group, frame, &second);
                 }
                 let first = candidates.find(name).ok_or(Unmerged::Stale)?;
@@ -97,7 +99,7 @@ impl<P: Platform> State<P> {
 
     /// Checks that a page has the frame that it had, and that the entries which were found are
     /// all that names it.
-    fn own<'a, M: Machine>(
+    pub(crate) fn own<'a, M: Machine>(
         &self,
         machine: &M,
         candidate: &'a Candidate,
@@ -157,7 +159,8 @@ impl<P: Platform> State<P> {
         };
         self.give_up_writing(first.frame);
         self.frames.begin_sharing(first.frame, group, zero);
-        let index = self.sharing.records.add_page(first.slot, first.page, first.frame);
+        let index =
+            self.sharing.records.add_page(first.slot, first.page, Backing::Shared(first.frame));
         for (at, place) in first.places.iter().enumerate() {
             self.sharing.records.add_entry(index, *place, writable[0] >> at & 1 != 0);
         }
@@ -208,7 +211,12 @@ impl<P: Platform> State<P> {
 
     /// Makes processors forget what they may write of the frames, be it through an entry that was
     /// writable until now or through one that went before.
-    fn flush_protected<M: Machine>(&mut self, machine: &mut M, writable: u32, frames: &[Mfn]) {
+    pub(crate) fn flush_protected<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        writable: u32,
+        frames: &[Mfn],
+    ) {
         if writable != 0 {
             self.tlb.flush(machine);
         }
@@ -236,14 +244,14 @@ impl<P: Platform> State<P> {
     }
 
     /// The frame's entries are all for reading now.
-    fn give_up_writing(&mut self, frame: Mfn) {
+    pub(crate) fn give_up_writing(&mut self, frame: Mfn) {
         let owned = self.frames.held(frame);
         owned.type_count = 0;
         owned.kind = Type::None;
     }
 
-    /// Counts a page as shared instead of a frame as owned.
-    fn now_shares(&mut self, slot: Slot) {
+    /// Counts a page as one without a frame of its own instead of a frame as owned.
+    pub(crate) fn now_shares(&mut self, slot: Slot) {
         let domain = self.domain_mut(slot);
         domain.frames -= 1;
         domain.movable.shared_pages += 1;
@@ -252,7 +260,7 @@ impl<P: Platform> State<P> {
     /// Backs a page by a shared frame: its entries first, then its P2M slot,
     /// then its frame goes.
     fn move_page<M: Machine>(&mut self, machine: &mut M, own: &Own<'_>, writable: u32, frame: Mfn) {
-        let index = self.sharing.records.add_page(own.slot, own.page, frame);
+        let index = self.sharing.records.add_page(own.slot, own.page, Backing::Shared(frame));
         for (at, place) in own.places.iter().enumerate() {
             let word = usize::from(place.index);
             let value = P::Format::with_frame(machine.read(place.table, word), frame);

@@ -25,7 +25,8 @@ pub(crate) use candidates::Candidates;
 pub use candidates::{PageName, Side};
 pub use merge::Unmerged;
 pub use movable::Movable;
-pub(crate) use records::{EntryPlace, Records};
+pub(crate) use movable::NextPage;
+pub(crate) use records::{Away, Backing, EntryPlace, Index as PageIndex, Page, Records};
 pub use scan::{HashKind, ScanConfig, ScanCounters};
 
 use crate::domain::Slot;

@@ -18,17 +18,26 @@ pub struct Movable {
     frames: u64,
     /// A bit for each page: it may be shared.
     mergeable: Vec<u64>,
-    /// Pages that are backed by a shared frame.
+    /// Pages that have no frame of their own: they share one, or are away.
     pub(crate) shared_pages: u64,
     /// The sharing group; 0 is one of its own.
     pub(crate) group: u8,
+    /// Frames are taken from the domain by force while it has more than so many.
+    pub(crate) limit: Option<u64>,
 }
 
 impl Movable {
     /// Of a domain that may have so many pages. It takes room when the P2M is registered.
     pub(crate) fn new(pages: u64) -> Movable {
         let frames = pages.div_ceil(FRAME_WORDS as u64);
-        Movable { p2m: Vec::new(), frames, mergeable: Vec::new(), shared_pages: 0, group: 0 }
+        Movable {
+            p2m: Vec::new(),
+            frames,
+            mergeable: Vec::new(),
+            shared_pages: 0,
+            group: 0,
+            limit: None,
+        }
     }
 
     /// Makes room for so many frames more. False when the heap has none.
@@ -37,7 +46,7 @@ impl Movable {
             && self.mergeable.try_reserve(frames * WORDS_A_FRAME).is_ok()
     }
 
-    /// Pages that share a frame.
+    /// Pages that have no frame of their own: they share one, or are away.
     pub fn shared_pages(&self) -> u64 {
         self.shared_pages
     }

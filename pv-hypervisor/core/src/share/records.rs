@@ -1,4 +1,5 @@
-//! What is recorded of pages that share a frame, and of the entries that map them.
+//! What is recorded of pages that have no frame of their own, because they share one or were put
+//! away, and of the entries that map them.
 //!
 //! Only of those: a page that has a frame of its own costs nothing here. A page's entries are
 //! a list through their records, so that all of them can be given another frame; an entry's
@@ -8,6 +9,7 @@
 //! nothing more is shared.
 
 use crate::domain::Slot;
+use crate::reclaim::{Parcel, SwapPlace};
 use alloc::vec::Vec;
 use hypercall_abi::{Mfn, Pfn};
 
@@ -33,11 +35,35 @@ impl Index {
 
 type Link = Option<Index>;
 
-/// A page of a domain that is backed by a shared frame.
+/// Where the content of a page is that has no frame of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Backing {
+    /// In a shared frame, which its entries name.
+    Shared(Mfn),
+    /// Put away: its entries are marked, and name nothing.
+    Away(Away),
+}
+
+/// Where the content of a page is that was put away.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Away {
+    /// In a frame still, or again: one that pages share, of which this is mostly the only one.
+    Frame(Mfn),
+    /// It is zeros.
+    Zeros,
+    /// Compressed.
+    Parcel(Parcel),
+    /// On its way back: so many blocks of the parcel are in the frame.
+    Unpacking { parcel: Parcel, frame: Mfn, blocks: u8 },
+    /// On the swap device.
+    Swapped(SwapPlace),
+}
+
+/// A page of a domain that has no frame of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Page {
-    /// The frame.
-    pub(crate) frame: Mfn,
+    /// Where its content is.
+    pub(crate) backing: Backing,
     /// Whose page.
     pub(crate) slot: Slot,
     /// Which.
@@ -45,6 +71,29 @@ pub(crate) struct Page {
     /// Entries that map it.
     pub(crate) entries: u16,
     first: Link,
+}
+
+impl Page {
+    /// The shared frame that its entries name.
+    pub(crate) fn shared_frame(&self) -> Option<Mfn> {
+        match self.backing {
+            Backing::Shared(frame) => Some(frame),
+            Backing::Away(_) => None,
+        }
+    }
+
+    /// The frame that its content is in, wholly or in part.
+    pub(crate) fn frame(&self) -> Option<Mfn> {
+        match self.backing {
+            Backing::Shared(frame)
+            | Backing::Away(Away::Frame(frame) | Away::Unpacking { frame, .. }) => Some(frame),
+            Backing::Away(Away::Zeros | Away::Parcel(_) | Away::Swapped(_)) => None,
+        }
+    }
+
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(self.backing, Backing::Away(_))
+    }
 }
 
 /// An entry of a level-1 table that maps such a page.
@@ -260,13 +309,13 @@ impl Records {
         Some(Records { pages: Table::new(pages)?, entries: Table::new(entries)? })
     }
 
-    /// Whether no page shares a frame.
+    /// Whether every page has a frame of its own.
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.pages.length == 0
     }
 
-    /// Pages that share a frame, and entries that map them.
+    /// Pages without a frame of their own, and entries that map them.
     pub(crate) fn lengths(&self) -> (usize, usize) {
         (self.pages.length, self.entries.length)
     }
@@ -289,8 +338,13 @@ impl Records {
     }
 
     /// Adds a page, without entries; room was made.
-    pub(crate) fn add_page(&mut self, slot: Slot, page: Pfn, frame: Mfn) -> Index {
-        self.pages.insert(Page { frame, slot, page: page.0 as u32, entries: 0, first: None })
+    pub(crate) fn add_page(&mut self, slot: Slot, page: Pfn, backing: Backing) -> Index {
+        self.pages.insert(Page { backing, slot, page: page.0 as u32, entries: 0, first: None })
+    }
+
+    /// The content of a page is elsewhere from here on.
+    pub(crate) fn set_backing(&mut self, page: Index, backing: Backing) {
+        self.pages.get_mut(page).backing = backing;
     }
 
     /// Adds an entry to a page; room was made.
@@ -390,7 +444,8 @@ mod tests {
         assert!(records.make_room(600, 1200));
         let pages: Vec<Index> = (0..600)
             .map(|page| {
-                let index = records.add_page(Slot(page % 3), Pfn(page.into()), Mfn(7));
+                let index =
+                    records.add_page(Slot(page % 3), Pfn(page.into()), Backing::Shared(Mfn(7)));
                 for index_in_table in [page, page + 600] {
                     let place = EntryPlace { table: Mfn(index_in_table.into()), index: 5 };
                     records.add_entry(index, place, index_in_table == page);

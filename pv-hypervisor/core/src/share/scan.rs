@@ -231,7 +231,9 @@ impl<P: Platform> State<P> {
     /// when there is nothing to do, or nothing yet.
     pub fn share_step<M: Machine>(&mut self, machine: &mut M) -> bool {
         let Some(mut scanner) = self.sharing.scanner.take() else {
-            return self.merge_step(machine);
+            // Pages that are to be put away are gathered first.
+            let batch = &self.sharing.candidates;
+            return (!batch.is_gathering() || !batch.pairs.is_empty()) && self.merge_step(machine);
         };
         let batch = &self.sharing.candidates;
         let now = machine.now();
@@ -288,6 +290,20 @@ impl<P: Platform> State<P> {
             return true;
         }
         true
+    }
+
+    /// Looks at a page out of its turn; whether it is one of a pair now that is to be merged.
+    pub(crate) fn share_now<M: Machine>(
+        &mut self,
+        machine: &M,
+        slot: Slot,
+        name: PageName,
+    ) -> bool {
+        let Some(mut scanner) = self.sharing.scanner.take() else { return false };
+        let before = self.sharing.candidates.pairs.len();
+        self.scan_page(machine, &mut scanner, slot, name);
+        self.sharing.scanner = Some(scanner);
+        self.sharing.candidates.pairs.len() > before
     }
 
     fn scan_page<M: Machine>(
@@ -371,7 +387,7 @@ impl<P: Platform> State<P> {
     pub(super) fn note_shared(&mut self, pair: Pair) {
         let (Some(hash), Some(slot)) = (pair.hash, Slot::of(pair.second.domain)) else { return };
         let Some(index) = self.sharing.records.find_page(slot, pair.second.page) else { return };
-        let frame = self.sharing.records.page(index).frame;
+        let Some(frame) = self.sharing.records.page(index).shared_frame() else { return };
         let Some(shared) = self.frames.shared(frame) else { return };
         let sharers = shared.sharers;
         if let Some(scanner) = &mut self.sharing.scanner {

@@ -31,7 +31,7 @@ impl<P: Platform> State<P> {
     pub fn merge_step<M: Machine>(&mut self, machine: &mut M) -> bool {
         let mut candidates = core::mem::replace(&mut self.sharing.candidates, Candidates::NONE);
         let worked = match candidates.stage {
-            Stage::Gathering if candidates.pairs.is_empty() => false,
+            Stage::Gathering if candidates.pairs.is_empty() && !candidates.wants_any() => false,
             Stage::Gathering => {
                 candidates.begin_sweep();
                 true
@@ -48,8 +48,10 @@ impl<P: Platform> State<P> {
                 true
             }
             Stage::Merging { next } => {
-                match candidates.pairs.get(next).copied() {
-                    Some(pair) => {
+                let wanted = next.checked_sub(candidates.pairs.len());
+                let wanted = wanted.and_then(|at| candidates.wanted.get(at).copied());
+                match (candidates.pairs.get(next).copied(), wanted) {
+                    (Some(pair), _) => {
                         let result = self.merge_pair(machine, &candidates, pair);
                         self.count_merge(result);
                         if result.is_ok() {
@@ -57,7 +59,11 @@ impl<P: Platform> State<P> {
                         }
                         candidates.stage = Stage::Merging { next: next + 1 };
                     }
-                    None => candidates.clear(),
+                    (None, Some(name)) => {
+                        self.put_away(machine, &candidates, name);
+                        candidates.stage = Stage::Merging { next: next + 1 };
+                    }
+                    (None, None) => candidates.clear(),
                 }
                 true
             }

@@ -1,7 +1,8 @@
-//! A page that shares a frame gets one of its own: because it is written, or because its domain
-//! asks.
+//! A page that shares a frame, or was put away, gets a frame of its own: because it is used, or
+//! because its domain asks.
 
-use super::records::{EntryPlace, Index, MAX_ENTRIES};
+use super::PageName;
+use super::records::{Away, Backing, EntryPlace, Index, MAX_ENTRIES};
 use crate::Outcome;
 use crate::domain::{MAX_DOMAINS, Slot, Trap};
 use crate::format::{Entry, Format};
@@ -21,8 +22,9 @@ const BLOCK: usize = 64;
 const PLACES_A_STEP: usize = 64;
 
 impl<P: Platform> State<P> {
-    /// A page fault that is the hypervisor's own: a write through an entry that permits it as soon
-    /// as the page has a frame of its own. `None`: it is the guest's.
+    /// A page fault that is the hypervisor's own: an access to a page that is away, or a write
+    /// through an entry that permits it as soon as the page has a frame of its own. `None`: it is
+    /// the guest's.
     #[cold]
     #[inline(never)]
     pub(crate) fn fault_on_shared<M: Machine>(
@@ -31,17 +33,22 @@ impl<P: Platform> State<P> {
         slot: Slot,
         trap: Trap,
     ) -> Option<Outcome> {
-        if trap.cause != Cause::PageFault || trap.code & FaultAccess::WRITE.bits() == 0 {
+        if trap.cause != Cause::PageFault {
             return None;
         }
         let root = self.vcpu(slot).root()?;
         let place = self.leaf_place(machine, root, VirtAddr(trap.address)).ok()?;
         let (_, entry) =
             self.sharing.records.find_entry(EntryPlace::new(place.table, place.index))?;
-        if !entry.writable {
+        let page = entry.page;
+        if self.sharing.records.page(page).is_away() {
+            self.reclaim.counters.faults += 1;
+        } else if !entry.writable || trap.code & FaultAccess::WRITE.bits() == 0 {
             return None;
         }
-        match self.unshare(machine, entry.page) {
+        match self.unshare(machine, page) {
+            // A page that has come back in part faults again, and goes on: others have their turn
+            // meanwhile, and nothing is to be remembered for this one.
             Ok(_) => Some(Outcome::Return),
             Err(_) => {
                 // The write is made again when there is a frame for it.
@@ -69,7 +76,8 @@ impl<P: Platform> State<P> {
         }
     }
 
-    /// Gives a page a frame of its own, if it shares one.
+    /// Does a bounded piece of giving a page a frame of its own, if it has none. False: there is
+    /// more to do.
     ///
     /// # Errors
     /// [`Error::NoMemory`], with nothing changed.
@@ -78,24 +86,34 @@ impl<P: Platform> State<P> {
         machine: &mut M,
         slot: Slot,
         page: Pfn,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         match self.sharing.records.find_page(slot, page) {
-            Some(index) => self.unshare(machine, index).map(|_| ()),
-            None => Ok(()),
+            Some(index) => self.unshare(machine, index),
+            None => Ok(true),
         }
     }
 
-    /// Gives a page a frame of its own with the same content: the frame that it has, if no other
-    /// page is backed by that. Its entries permit again what they did.
-    fn unshare<M: Machine>(&mut self, machine: &mut M, index: Index) -> Result<Mfn, Error> {
+    /// Does a bounded piece of giving a page a frame of its own with the same content; false:
+    /// there is more to do. It is the frame that the page has, if no other page is backed by that.
+    /// Its entries permit again what they did.
+    pub(crate) fn unshare<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        index: Index,
+    ) -> Result<bool, Error> {
         let record = *self.sharing.records.page(index);
         let (slot, page) = (record.slot, Pfn(record.page.into()));
-        let alone = matches!(self.frames.shared(record.frame), Some(Shared { sharers: 1, .. }));
+        let (Backing::Shared(backing) | Backing::Away(Away::Frame(backing))) = record.backing
+        else {
+            return self.fetch_piece(machine, index).map(|()| false);
+        };
+        let away = record.is_away();
+        let alone = matches!(self.frames.shared(backing), Some(Shared { sharers: 1, .. }));
         let frame = if alone {
-            record.frame
+            backing
         } else {
             let frame = self.take_frame(machine, slot).ok_or(Error::NoMemory)?;
-            copy(machine, record.frame, frame);
+            copy(machine, backing, frame);
             frame
         };
         let mut places = heapless::Vec::<(EntryPlace, bool), { MAX_ENTRIES as usize }>::new();
@@ -104,7 +122,8 @@ impl<P: Platform> State<P> {
             let _ = places.push(entry);
         }
         let now = self.tlb.now();
-        if let Some(shared) = self.frames.shared_mut(record.frame) {
+        // The entries of a page that is away name no frame.
+        if !away && let Some(shared) = self.frames.shared_mut(backing) {
             shared.entries -= places.len() as u32;
             shared.epoch = now;
         }
@@ -118,11 +137,11 @@ impl<P: Platform> State<P> {
             // Others may have it cached that are backed by it no more.
             self.tlb.flush(machine);
         } else {
-            self.frames.drop_sharer(record.frame);
+            self.frames.drop_sharer(backing);
         }
         for (place, writable) in places {
             let word = usize::from(place.index);
-            let value = P::Format::with_frame(machine.read(place.table, word), frame);
+            let value = P::Format::back(machine.read(place.table, word), frame);
             let owned = self.frames.held(frame);
             if writable {
                 owned.add_writable();
@@ -135,8 +154,13 @@ impl<P: Platform> State<P> {
         self.domain(slot).movable.write_slot(machine, page, frame);
         // Whoever has the page mapped must see what is written from now on.
         self.tlb.flush(machine);
-        self.sharing.counters.broken += 1;
-        Ok(frame)
+        if away {
+            let domain = self.domain(slot).id;
+            self.reclaim.came_back(PageName { domain, page });
+        } else {
+            self.sharing.counters.broken += 1;
+        }
+        Ok(true)
     }
 
     /// An entry that names a shared frame goes.
@@ -148,6 +172,13 @@ impl<P: Platform> State<P> {
             shared.entries -= 1;
             shared.epoch = now;
         }
+        self.release_away(place);
+    }
+
+    /// An entry of a page that is away goes: it names no frame.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn release_away(&mut self, place: EntryPlace) {
         if let Some((index, _)) = self.sharing.records.find_entry(place) {
             self.sharing.records.remove_entry(index);
         }
@@ -161,17 +192,17 @@ impl<P: Platform> State<P> {
         for place in cursor..stop {
             let Some((index, page)) = self.sharing.records.nth_page(place) else { continue };
             if page.slot == slot {
-                let frame = page.frame;
+                let page = *page;
                 self.sharing.records.remove_page(index);
-                self.frames.drop_sharer(frame);
+                self.forget_content(&page);
                 self.domain_mut(slot).movable.shared_pages -= 1;
             }
         }
         (stop < end).then_some(stop)
     }
 
-    /// The entry that an update which names a page leaves in that place, when the page shares a
-    /// frame: for reading, and recorded.
+    /// The entry that an update which names a page leaves in that place, when the page has no frame
+    /// of its own: for reading, or marked as that of a page that is away; and recorded.
     pub(crate) fn map_shared<M: Machine>(
         &mut self,
         machine: &mut M,
@@ -181,23 +212,28 @@ impl<P: Platform> State<P> {
         value: u64,
     ) -> Result<(), Error> {
         let page = *self.sharing.records.page(index);
-        let shared = self.frames.shared(page.frame).ok_or(Error::NotOwner)?;
+        let shared = page.shared_frame().and_then(|frame| self.frames.shared(frame));
         if page.entries >= MAX_ENTRIES
-            || shared.entries >= crate::frame::COUNT_MAX
+            || shared.is_some_and(|shared| shared.entries >= crate::frame::COUNT_MAX)
             || !self.sharing.records.make_room(0, 1)
         {
             return Err(Error::QuotaExceeded);
         }
-        let new = P::Format::with_frame(value, page.frame) & !P::Format::WRITE;
+        let new = match page.shared_frame() {
+            Some(frame) => P::Format::with_frame(value, frame) & !P::Format::WRITE,
+            None => P::Format::away(value),
+        };
         let old = machine.exchange(place.table, usize::from(place.index), new);
         let domain = self.domain(slot).id;
-        if let Ok(Entry::Leaf(leaf)) = P::Format::decode(old, Level::L1)
-            && !self.release_leaf(slot, domain, leaf)
-        {
-            self.release_shared(place, leaf.frame);
+        match P::Format::decode(old, Level::L1) {
+            Ok(Entry::Leaf(leaf)) if !self.release_leaf(slot, domain, leaf) => {
+                self.release_shared(place, leaf.frame);
+            }
+            Ok(_) => {}
+            Err(_) => self.release_away(place),
         }
         self.sharing.records.add_entry(index, place, value & P::Format::WRITE != 0);
-        if let Some(shared) = self.frames.shared_mut(page.frame) {
+        if let Some(shared) = page.shared_frame().and_then(|frame| self.frames.shared_mut(frame)) {
             shared.entries += 1;
         }
         Ok(())

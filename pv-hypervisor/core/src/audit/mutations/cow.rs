@@ -6,7 +6,7 @@ use crate::format::{Format, X86_64 as Layout};
 use crate::frame::{Frame, Shared};
 use crate::machine::Machine;
 use crate::platform::X86_64;
-use crate::share::{EntryPlace, PageName, Side};
+use crate::share::{Backing, EntryPlace, PageName, Side};
 use hypercall_abi::calls::share_advise::Advice;
 use hypercall_abi::calls::{P2mRegister, ShareAdvise};
 use hypercall_abi::{DomainId, Mfn, Pfn};
@@ -103,7 +103,7 @@ fn i25_a_page_shares_what_is_no_shared_frame() {
         let (slot, spare) = (scene.slot(OWN), scene.spare);
         let records = &mut scene.world.state.sharing.records;
         let page = records.find_page(slot, PAGE).unwrap();
-        records.corrupt_page(page).frame = spare;
+        records.corrupt_page(page).backing = Backing::Shared(spare);
     });
 }
 

@@ -4,6 +4,7 @@
 //! Each test gives every invariant that its fault breaks, and no other may speak. Most faults
 //! break one; where the counts or the lists go with the thing that is broken, they speak too.
 
+mod away;
 #[path = "../../../../../tests/core/src/lib.rs"]
 #[allow(dead_code, reason = "the tests of the core use the rest of it")]
 mod common;
@@ -154,6 +155,7 @@ impl Scene {
         let unbound = Port(w.call(OWN, &EventAlloc { domain: DomainId(2) }).unwrap() as u32);
 
         let shared = cow::share_a_page(w);
+        away::put_pages_away(w);
         w.state.end_domain(&mut w.machine, DomainId(4), EndReason::Destroyed);
         while !matches!(Self::teardown_of(w, LINGERING), Some(Teardown::Lingering)) {
             let _ = w.state.schedule(&mut w.machine);

@@ -119,6 +119,8 @@ impl<P: Platform> Encoder<'_, P> {
             alarm: _,
             console: _,
             flushes: _,
+            swap_pages: _,
+            swapped: _,
             format: _,
         } = self.machine;
         let name = |frame: Mfn| self.index(frame).map_or(NO_LABEL, |index| self.labels[index]);
