@@ -41,6 +41,8 @@ pub struct Claim {
     pub minimum: u64,
     /// Its shares.
     pub shares: u32,
+    /// Frames that are left to it in any case: what it has beyond is taken by force.
+    pub limit: Option<u64>,
 }
 
 /// What is known of one domain.
@@ -67,10 +69,12 @@ pub struct Controller {
     watched_since: u64,
     looks: u32,
     ticks_per_millisecond: u64,
+    /// Whether memory may be taken by force.
+    forces: bool,
 }
 
 impl Controller {
-    /// A controller of a machine of so many frames.
+    /// A controller of a machine of so many frames; `forces`: it may take memory by force.
     pub fn new(
         policy: Policy,
         frames: u64,
@@ -78,6 +82,7 @@ impl Controller {
         round_ms: u64,
         ticks_per_second: u64,
         seed: u64,
+        forces: bool,
     ) -> Controller {
         let ticks_per_millisecond = ticks_per_second / 1000;
         let known = claims.iter().map(|claim| Known {
@@ -102,6 +107,7 @@ impl Controller {
             watched_since: 0,
             looks: 0,
             ticks_per_millisecond,
+            forces,
         }
     }
 
@@ -206,11 +212,15 @@ impl Controller {
                 Order::Keep if member.protected => Some(entitled),
                 Order::Keep => None,
                 Order::Grow(pages) => Some(entitled + pages.0),
-                // There is no way here to take memory without the guest's help.
                 Order::Shrink(pages) | Order::Force { pages, .. } => {
                     Some(entitled.saturating_sub(pages.0))
                 }
             };
+            // What one that has stalled was asked for is taken; that it has been told stays so.
+            let forced = matches!(order, Order::Force { .. }).then_some(target).flatten();
+            if self.forces {
+                let _ = state.set_forced_limit(*id, forced.or(known.claim.limit));
+            }
             known.asked = (target.map_or(0, |target| entitled.saturating_sub(target)), has);
             if let Some(target) = target {
                 // It ran a moment ago.

@@ -1,6 +1,7 @@
 //! The hypervisor's heap: one range of memory, chosen at boot.
 #![allow(unsafe_code, reason = "the allocator is given raw memory")]
 
+use crate::options::Options;
 use bare_machine::direct_map;
 use core::ops::Range;
 use hypercall_abi::PAGE_SIZE;
@@ -20,15 +21,22 @@ const PER_FRAME: u64 = if cfg!(feature = "audit") { 18 + 32 } else { 18 };
 #[global_allocator]
 static HEAP: TalcLock<spin::Mutex<()>, Manual> = TalcLock::new(Manual);
 
-/// Bytes for each frame where pages share frames: what is remembered of pages, of entries that map
-/// them, and of what they hash to.
-const PER_FRAME_SHARING: u64 = 64;
+/// Bytes for each frame where pages may be without one of their own: what is remembered of pages, of
+/// entries that map them, and of what they hash to.
+const PER_FRAME_MOVING: u64 = 80;
+
+/// What compresses a page works with.
+const PACKING: u64 = 64 << 10;
 
 /// Bytes that it should have on a machine with that many frames.
-pub fn bytes_for(frames: u64, sharing: bool) -> u64 {
+pub fn bytes_for(frames: u64, options: &Options) -> u64 {
     let domains = (frames * PAGE_SIZE / MEMORY_PER_DOMAIN).min(MAX_DOMAINS as u64);
-    let sharing = if sharing { frames * PER_FRAME_SHARING } else { 0 };
-    BASE + frames * PER_FRAME + sharing + domains * PER_DOMAIN
+    let moving = if options.moves_pages() { frames * PER_FRAME_MOVING } else { 0 };
+    // Each chunk of the store has a link, and each place of the swap device a bit.
+    let store = options.store.saturating_add(options.store / 32).saturating_add(PACKING);
+    let swap = options.swap.saturating_add(options.swap / 1024);
+    let away = if options.store != 0 { store.saturating_add(swap) } else { 0 };
+    (BASE + frames * PER_FRAME + moving + domains * PER_DOMAIN).saturating_add(away)
 }
 
 /// Gives the allocator its memory.

@@ -82,7 +82,7 @@ pub fn load<'a>(
     let mut features = Features::empty();
     features.set(Features::FLOATING_POINT, arch::FloatingPoint::is_present());
     features.set(Features::AUDIT, cfg!(feature = "audit") && options.audit_period != 0);
-    features.set(Features::SHARING, asked.share != 0);
+    features.set(Features::SHARING, asked.moves_pages());
     let per_millisecond = ticks_per_second / 1000;
     let config = Config {
         ticks_per_second,
@@ -92,19 +92,24 @@ pub fn load<'a>(
     };
     let mut state = State::new(config, &regions(layout)).map_err(LoadError::Config)?;
     let frames_before = state.frames.unowned();
-    if asked.share != 0 && !share(&mut state, asked, options.scatter_seed) {
+    if asked.moves_pages() && !move_pages(&mut state, machine, asked, options.scatter_seed) {
         return Err(LoadError::Config(ConfigError::NoHeap));
     }
     admit(manifest, frames_before)?;
     let (mut vcpus, mut claims) = (Vec::new(), Vec::new());
     for domain in &manifest.domains {
         let vcpu = build(&mut state, machine, bundle, domain, per_millisecond)?;
-        claims.push(Claim {
+        let limit = (domain.limit < domain.max_memory).then_some(domain.limit / PAGE_SIZE);
+        let claim = Claim {
             domain: state.domain(vcpu.0).id,
             minimum: domain.min_memory / PAGE_SIZE,
             shares: domain.shares,
-        });
+            limit,
+        };
         state.set_sharing_group(vcpu.0, domain.group);
+        // It was built a moment ago.
+        let _ = state.set_forced_limit(claim.domain, limit);
+        claims.push(claim);
         vcpus.push(vcpu);
     }
     Ok(Loaded { state, vcpus, options, frames_before, claims })
@@ -128,8 +133,14 @@ fn admit<'a>(manifest: &'a Manifest<'a>, frames: u64) -> Result<(), LoadError<'a
     Ok(())
 }
 
-/// Lets pages share frames, and a scanner look for them. False when the heap has no room.
-fn share(state: &mut State<Platform>, asked: crate::options::Options, seed: u64) -> bool {
+/// Lets pages be without a frame of their own: share one, which a scanner looks for, or be put away.
+/// False when the heap has no room.
+fn move_pages(
+    state: &mut State<Platform>,
+    machine: &impl Machine,
+    asked: crate::options::Options,
+    seed: u64,
+) -> bool {
     let frames = state.frames.len();
     let secret = [seed ^ arch::now().rotate_left(17), arch::now().wrapping_mul(seed | 1)];
     let config = ScanConfig {
@@ -139,7 +150,10 @@ fn share(state: &mut State<Platform>, asked: crate::options::Options, seed: u64)
         secret,
         hash_bits: 64,
     };
-    state.enable_sharing(frames / 2, asked.reserve) && state.enable_scanner(config)
+    state.enable_sharing(frames / 2, asked.reserve)
+        && (asked.share == 0 || state.enable_scanner(config))
+        && (asked.store == 0
+            || state.enable_reclaim(asked.store as usize, machine.swap_pages(), secret[0]))
 }
 
 fn build<'a>(

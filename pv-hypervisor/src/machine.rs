@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "frames are reached by address")]
 
 use crate::{arch, console};
+use alloc::vec::Vec;
 use bare_machine::direct_map;
 use core::sync::atomic::AtomicU64;
 use hypercall_abi::calls::console_write::Stream;
@@ -24,13 +25,25 @@ pub struct Hardware {
     poll: u64,
     /// Ticks between two looks.
     poll_ticks: u64,
+    /// The swap device: memory, page by page.
+    swap: Vec<[u64; FRAME_WORDS]>,
 }
 
 impl Hardware {
     /// The machine, without an alarm, and whether anybody may type.
     pub fn new(ticks_per_second: u64, typed: bool) -> Hardware {
         let poll_ticks = if typed { ticks_per_second / POLLS_PER_SECOND } else { u64::MAX };
-        Hardware { alarm: u64::MAX, poll: poll_ticks, poll_ticks }
+        Hardware { alarm: u64::MAX, poll: poll_ticks, poll_ticks, swap: Vec::new() }
+    }
+
+    /// Gives the machine a swap device of so many bytes. False when the heap has no room for it.
+    pub fn add_swap(&mut self, bytes: u64) -> bool {
+        let pages = (bytes / PAGE_SIZE) as usize;
+        let room = self.swap.try_reserve_exact(pages).is_ok();
+        if room {
+            self.swap.resize(pages, [0; FRAME_WORDS]);
+        }
+        room
     }
 
     /// The serial line has been looked at.
@@ -99,6 +112,23 @@ impl Machine for Hardware {
     #[inline(always)]
     fn fetch_and(&mut self, frame: Mfn, word: usize, bits: u64) -> u64 {
         atomic(frame, word).fetch_and(bits, ATOMIC_ORDER)
+    }
+
+    fn swap_pages(&self) -> u64 {
+        self.swap.len() as u64
+    }
+
+    fn swap_out(&mut self, place: u64, frame: Mfn) {
+        for word in 0..FRAME_WORDS {
+            let value = self.read(frame, word);
+            self.swap[place as usize][word] = value;
+        }
+    }
+
+    fn swap_in(&mut self, place: u64, frame: Mfn) {
+        for word in 0..FRAME_WORDS {
+            self.write(frame, word, self.swap[place as usize][word]);
+        }
     }
 
     fn zero(&mut self, frame: Mfn) {

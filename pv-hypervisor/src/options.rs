@@ -18,6 +18,17 @@ pub struct Options {
     pub share: u64,
     /// `reserve=N`: frames that are kept for pages that share a frame and are written.
     pub reserve: u64,
+    /// `store=BYTES`: how much holds the compressed pages that are taken by force; 0: none are taken.
+    pub store: u64,
+    /// `swap=BYTES`: how much holds those that do not compress.
+    pub swap: u64,
+}
+
+impl Options {
+    /// Whether pages may be without a frame of their own.
+    pub fn moves_pages(&self) -> bool {
+        self.share != 0 || self.store != 0
+    }
 }
 
 /// A policy, by its name.
@@ -74,7 +85,15 @@ impl Options {
     /// # Errors
     /// The first word that is not an option.
     pub fn parse(line: &str) -> Result<Options, &str> {
-        let mut options = Options { focus: 1, policy: None, round_ms: 1000, share: 0, reserve: 0 };
+        let mut options = Options {
+            focus: 1,
+            policy: None,
+            round_ms: 1000,
+            share: 0,
+            reserve: 0,
+            store: 0,
+            swap: 0,
+        };
         for word in line.split_ascii_whitespace() {
             let (name, value) = word.split_once('=').ok_or(word)?;
             match name {
@@ -86,6 +105,8 @@ impl Options {
                 }
                 "share" => options.share = value.parse().map_err(|_| word)?,
                 "reserve" => options.reserve = value.parse().map_err(|_| word)?,
+                "store" => options.store = value.parse().map_err(|_| word)?,
+                "swap" => options.swap = value.parse().map_err(|_| word)?,
                 _ => return Err(word),
             }
         }

@@ -7,7 +7,7 @@ use crate::machine::Hardware;
 use hypercall_abi::Error;
 use pv_core::{DomainSummary, State};
 use pv_wire::{
-    Census, Counts, DomainReport, EndText, Kind, MAX_PAYLOAD, MemorySample, Name, Owners,
+    Away, Census, Counts, DomainReport, EndText, Kind, MAX_PAYLOAD, MemorySample, Name, Owners,
     ReportRecord, RunTotals, Sharing, SharingSample, Source, Stretch, record,
 };
 
@@ -86,6 +86,22 @@ pub fn sharing(state: &State<Platform>) {
         stale: scan.stale,
         named: scan.named,
         passes: scan.passes,
+    }));
+}
+
+/// Reports what was taken by force.
+pub fn away(state: &State<Platform>) {
+    let done = state.reclaim.counters;
+    send(&ReportRecord::Away(Away {
+        put_away: done.put_away,
+        zeros: done.zeros,
+        compressed: done.compressed,
+        compressed_bytes: done.compressed_bytes,
+        swapped: done.swapped,
+        used: done.used,
+        refused: done.refused,
+        faults: done.faults,
+        returned: done.returned,
     }));
 }
 

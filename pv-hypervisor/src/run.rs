@@ -58,7 +58,8 @@ pub fn run(loaded: Loaded, machine: Hardware, options: &Options, totals: RunTota
     let ticks_per_second = loaded.state.config.ticks_per_second;
     let controller = options.policy.map(|policy| {
         let (frames, claims) = (loaded.frames_before, &loaded.claims);
-        Controller::new(policy, frames, claims, options.round_ms, ticks_per_second, totals.ticks)
+        let (round, seed, forces) = (options.round_ms, totals.ticks, options.store != 0);
+        Controller::new(policy, frames, claims, round, ticks_per_second, seed, forces)
     });
     let observer = Observer::new(&loaded.options);
     let sharing = loaded.state.config.features.contains(Features::SHARING);
@@ -95,6 +96,9 @@ pub fn run(loaded: Loaded, machine: Hardware, options: &Options, totals: RunTota
     // SAFETY: `reschedule` has prepared the context and the core has loaded its tables.
     unsafe { arch::enter_guest(first) }
 }
+
+/// Pieces of taking memory by force that are done each time that the next guest is chosen.
+const RECLAIM_STEPS: u32 = 16;
 
 /// Times a second that an idle processor wakes to look for pages that are alike.
 const SCANS_PER_SECOND: u64 = 100;
@@ -325,8 +329,13 @@ impl Hypervisor {
 
     /// Finds the vCPU that runs next, and makes the processor its own.
     fn reschedule(&mut self) -> *mut Context {
-        // One step for each slice: the guests hardly notice.
+        // One step for each slice: the guests hardly notice. What is taken by force is wanted now.
         let _ = self.sharing && self.share();
+        for _ in 0..RECLAIM_STEPS {
+            if !(self.sharing && self.reclaim()) {
+                break;
+            }
+        }
         loop {
             if self.observe {
                 self.observer.stretches.begin(What::Schedule);
@@ -383,7 +392,7 @@ impl Hypervisor {
                 Next::Idle
                     if self.focus == NOBODY && self.state.end_if_stuck(&mut self.machine) => {}
                 Next::Busy => self.interrupt(),
-                Next::Idle if self.sharing && self.share() => {}
+                Next::Idle if self.sharing && (self.reclaim() || self.share()) => {}
                 Next::Idle => {
                     self.observer.stretches.end();
                     let latest = if self.sharing {
@@ -409,6 +418,20 @@ impl Hypervisor {
             self.observer.stretches.begin(What::Sharing);
         }
         let worked = self.state.share_step(&mut self.machine);
+        if worked {
+            self.interrupt();
+        }
+        worked
+    }
+
+    /// A bounded piece of taking memory by force, as [`share`](Self::share).
+    #[cold]
+    #[inline(never)]
+    fn reclaim(&mut self) -> bool {
+        if self.observe {
+            self.observer.stretches.begin(What::Sharing);
+        }
+        let worked = self.state.reclaim_step(&mut self.machine);
         if worked {
             self.interrupt();
         }
@@ -478,6 +501,7 @@ impl Hypervisor {
         let complete = self.totals.frames_after == self.totals.frames_before;
         if self.sharing {
             report::sharing(&self.state);
+            report::away(&self.state);
         }
         report::totals(&self.totals);
         arch::power_off(self.all_well && complete)

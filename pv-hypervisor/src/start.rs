@@ -22,11 +22,11 @@ fn start(boot: &BootInfo) -> ! {
     );
     let options = Options::parse(&boot.command_line).unwrap_or_else(|word| {
         fatal::stop(format_args!(
-            "'{word}' on the command line: known are focus=N, policy=NAME, round=MS, share=N and \
-             reserve=N"
+            "'{word}' on the command line: known are focus=N, policy=NAME, round=MS, share=N, \
+             reserve=N, store=BYTES and swap=BYTES"
         ))
     });
-    let layout = memory::init(boot, |frames| heap::bytes_for(frames, options.share != 0));
+    let layout = memory::init(boot, |frames| heap::bytes_for(frames, &options));
     defmt::info!(
         "own page tables: {=u64} pages executable, {=u64} writable, none both",
         layout.checked.executable,
@@ -43,6 +43,9 @@ fn start(boot: &BootInfo) -> ! {
     let bytes = unsafe { direct_map::bytes(bundle) };
     let focus = DomainId(options.focus);
     let mut machine = Hardware::new(ticks_per_second, focus != run::NOBODY);
+    if !machine.add_swap(options.swap) {
+        fatal::stop(format_args!("no room for {} bytes of swap: ask for less", options.swap));
+    }
     let mut parsed = None;
     let loaded = loader::load(bytes, &mut parsed, &mut machine, &layout, ticks_per_second, options)
         .unwrap_or_else(|error| fatal::stop(format_args!("{error}")));

@@ -52,6 +52,8 @@ pub struct Request {
     pub max_memory: Option<u64>,
     /// Bytes of memory that no policy takes from it; a quarter of its memory if none is given.
     pub min_memory: Option<u64>,
+    /// Bytes of memory that are left to it: what it has beyond is taken by force.
+    pub limit: Option<u64>,
     /// Its shares; one for each MiB that it may have if none are given.
     pub shares: Option<u32>,
     /// Whether its memory is made of aligned runs of 2 MiB.
@@ -75,6 +77,7 @@ impl Request {
             memory: None,
             max_memory: None,
             min_memory: None,
+            limit: None,
             shares: None,
             contiguous: false,
             group: 0,
@@ -93,6 +96,7 @@ impl From<GuestOption> for Request {
             memory: option.memory,
             max_memory: option.max_memory,
             min_memory: option.min_memory,
+            limit: option.limit,
             shares: option.shares,
             contiguous: option.contiguous.unwrap_or(false),
             group: option.group.unwrap_or(0),
@@ -116,6 +120,8 @@ pub struct Planned {
     pub max_memory: u64,
     /// Bytes of memory that no policy takes from it.
     pub min_memory: u64,
+    /// Bytes of memory that are left to it; as much as it may have at most: nothing is taken.
+    pub limit: u64,
     /// Its shares.
     pub shares: u32,
     /// Whether its memory is made of aligned runs of 2 MiB.
@@ -176,6 +182,7 @@ impl Planned {
                     memory,
                     max_memory,
                     min_memory: request.min_memory.unwrap_or_else(|| least(memory)),
+                    limit: request.limit.unwrap_or(max_memory),
                     shares: request.shares.unwrap_or((max_memory >> 20).max(1) as u32),
                     contiguous: request.contiguous,
                     group: request.group,
@@ -248,6 +255,11 @@ impl Plan {
         Ok(())
     }
 
+    /// Whether memory is taken by force from some domain.
+    pub fn is_forced(&self) -> bool {
+        self.domains.iter().any(|domain| domain.limit < domain.max_memory)
+    }
+
     /// Looks at the ELF files and the modules that the user names: before anything is installed
     /// or built.
     pub fn check_files(&self, elf: pv_bundle::Architecture) -> Result<()> {
@@ -308,6 +320,7 @@ impl Plan {
                 memory: domain.memory,
                 max_memory: domain.max_memory,
                 min_memory: domain.min_memory,
+                limit: domain.limit,
                 shares: domain.shares,
                 contiguous: domain.contiguous,
                 group: domain.group,

@@ -1,4 +1,4 @@
-//! `--guest PATH[,memory=64M][,max=128M][,min=16M][,shares=N][,contiguous=1][,name=NAME][,watchdog=MS][,module=FILE][,cmdline=...]`.
+//! `--guest PATH[,memory=64M][,max=128M][,min=16M][,limit=32M][,shares=N][,contiguous=1][,name=NAME][,watchdog=MS][,module=FILE][,cmdline=...]`.
 
 use crate::size;
 use anyhow::{Context, Result, bail};
@@ -16,6 +16,8 @@ pub struct GuestOption {
     pub max_memory: Option<u64>,
     /// Bytes of memory that no policy takes from it.
     pub min_memory: Option<u64>,
+    /// Bytes of memory that are left to it: what it has beyond is taken by force.
+    pub limit: Option<u64>,
     /// Its shares.
     pub shares: Option<u32>,
     /// Whether its memory is made of aligned runs of 2 MiB.
@@ -55,6 +57,7 @@ impl FromStr for GuestOption {
                 "memory" => option.memory.replace(size::parse(value).context("memory")?).is_some(),
                 "max" => option.max_memory.replace(size::parse(value).context("max")?).is_some(),
                 "min" => option.min_memory.replace(size::parse(value).context("min")?).is_some(),
+                "limit" => option.limit.replace(size::parse(value).context("limit")?).is_some(),
                 "shares" => {
                     let shares = value.parse().ok().filter(|shares| *shares > 0);
                     let shares = shares
@@ -83,7 +86,7 @@ impl FromStr for GuestOption {
                     option.watchdog_ms.replace(ms).is_some()
                 }
                 _ => bail!(
-                    "`{key}` is not a key of --guest: there are memory, max, min, shares, contiguous, group, name, watchdog, module and, last, cmdline"
+                    "`{key}` is not a key of --guest: there are memory, max, min, limit, shares, contiguous, group, name, watchdog, module and, last, cmdline"
                 ),
             };
             if twice {
@@ -105,7 +108,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let option: GuestOption =
-            "my/kernel.elf,memory=64M,max=1G,min=32M,shares=7,contiguous=1,group=3,name=mine,watchdog=500,module=a/root.cpio,cmdline=a=1,b memory=2"
+            "my/kernel.elf,memory=64M,max=1G,min=32M,limit=48M,shares=7,contiguous=1,group=3,name=mine,watchdog=500,module=a/root.cpio,cmdline=a=1,b memory=2"
                 .parse()
                 .expect("reads");
         assert_eq!(
@@ -115,6 +118,7 @@ mod tests {
                 memory: Some(64 << 20),
                 max_memory: Some(1 << 30),
                 min_memory: Some(32 << 20),
+                limit: Some(48 << 20),
                 shares: Some(7),
                 contiguous: Some(true),
                 group: Some(3),

@@ -14,6 +14,7 @@
 //! memory = "64M"
 //! max_memory = "128M"
 //! min_memory = "16M"         # what no policy takes from it
+//! limit = "32M"              # what it has beyond is taken by force, see `run --store`
 //! shares = 100               # what its claim to memory weighs
 //! contiguous = true          # its memory is made of aligned runs of 2 MiB
 //! command_line = "verbose"
@@ -59,6 +60,8 @@ struct DomainTable {
     max_memory: Option<u64>,
     #[serde(default, deserialize_with = "size")]
     min_memory: Option<u64>,
+    #[serde(default, deserialize_with = "size")]
+    limit: Option<u64>,
     shares: Option<u32>,
     #[serde(default)]
     contiguous: bool,
@@ -109,6 +112,7 @@ fn parse(text: &str, folder: &Path, memory: Option<u64>) -> Result<Plan> {
             memory: domain.memory,
             max_memory: domain.max_memory,
             min_memory: domain.min_memory,
+            limit: domain.limit,
             shares: domain.shares,
             contiguous: domain.contiguous,
             group: domain.group,

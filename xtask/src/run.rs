@@ -29,7 +29,7 @@ pub struct Run {
     #[arg(long, default_value = "x86_64")]
     arch: Arch,
     /// A guest of your own, repeatable: an ELF file or a crate's folder, then options:
-    /// PATH[,memory=64M][,max=128M][,min=16M][,shares=N][,contiguous=1][,name=NAME][,watchdog=MS][,module=FILE][,cmdline=TEXT TO THE END];
+    /// PATH[,memory=64M][,max=128M][,min=16M][,limit=32M][,shares=N][,contiguous=1][,name=NAME][,watchdog=MS][,module=FILE][,cmdline=TEXT TO THE END];
     /// module=rootfs is the first file system that `cargo xtask rootfs` builds.
     #[arg(long = "guest", value_name = "PATH[,KEY=VALUE...]", conflicts_with = "manifest")]
     guest: Vec<GuestOption>,
@@ -78,6 +78,14 @@ pub struct Run {
     /// pages a second are looked at of each guest. 0: none.
     #[arg(long, value_name = "PAGES", default_value = "0")]
     share: u64,
+    /// Let memory be taken by force: from guests beyond their limit (limit=SIZE of --guest), and with
+    /// --policy from those that do not give what they are asked for. So much of the hypervisor's
+    /// memory holds what is compressed.
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    store: Option<u64>,
+    /// With --store: memory for the pages that do not compress.
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, requires = "store")]
+    swap: Option<u64>,
     /// Show every hypercall.
     #[arg(long)]
     trace: bool,
@@ -191,6 +199,14 @@ impl Run {
         if let Some(policy) = &self.policy {
             let round = self.round.unwrap_or(1000);
             words += &format!(" policy={policy} round={round}");
+        }
+        if plan.is_forced() && self.store.is_none() {
+            bail!(
+                "a guest has a limit, and nothing to take memory by force with: add --store 16M, or leave the limit out"
+            );
+        }
+        if let Some(store) = self.store {
+            words += &format!(" store={store} swap={}", self.swap.unwrap_or(0));
         }
         if self.share != 0 {
             words += &format!(" share={}", self.share);

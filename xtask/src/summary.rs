@@ -126,6 +126,20 @@ pub fn tables(report: &RunReport) -> String {
             names::grouped(sharing.passes)
         ));
     }
+    if let Some(away) = report.away.filter(|away| *away != pv_wire::Away::default()) {
+        text.push_str(&format!(
+            "\ntaken by force: {} pages put away ({} zeros, {} compressed to {} KiB, {} swapped), {} came back by {} faults or a call; {} were in use, {} could not move\n",
+            names::grouped(away.put_away),
+            names::grouped(away.zeros),
+            names::grouped(away.compressed),
+            names::grouped(away.compressed_bytes >> 10),
+            names::grouped(away.swapped),
+            names::grouped(away.returned),
+            names::grouped(away.faults),
+            names::grouped(away.used),
+            names::grouped(away.refused)
+        ));
+    }
     if let Some(totals) = report.totals {
         text.push_str(&format!(
             "\nframes free: {} before the first domain, {} after the last; {} bytes of frame table each\n",
@@ -216,6 +230,8 @@ pub fn json(report: &RunReport, arch: &str, verdict: &Result<(), String>) -> Val
         "ok": verdict.is_ok(),
         "reason": verdict.as_ref().err(),
         "domains": domains,
+        "sharing": report.sharing,
+        "away": report.away,
         "totals": totals,
     })
 }

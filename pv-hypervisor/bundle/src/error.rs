@@ -35,6 +35,8 @@ pub enum BundleError {
     MaxMemory(usize, u64),
     /// A domain's least memory is not whole pages, outside its range, or above its memory.
     LeastMemory(usize, u64),
+    /// What is left to a domain is not whole pages, or outside its range.
+    Limit(usize, u64),
     /// A domain has no shares.
     Shares(usize),
     /// A domain names an image that is not there.
@@ -104,6 +106,11 @@ impl fmt::Display for BundleError {
             BundleError::LeastMemory(domain, bytes) => write!(
                 f,
                 "domain {domain}: least memory of {bytes} bytes; it must be whole pages of 4096 bytes, at least {} MiB, and at most the memory that it starts with: choose such a size",
+                MIN_MEMORY >> 20
+            ),
+            BundleError::Limit(domain, bytes) => write!(
+                f,
+                "domain {domain}: {bytes} bytes are to be left to it; it must be whole pages of 4096 bytes, at least {} MiB, and at most the largest memory: choose such a size, or the largest memory for no limit",
                 MIN_MEMORY >> 20
             ),
             BundleError::Shares(domain) => {

@@ -40,7 +40,7 @@ pub use parse::Bundle;
 pub const MAGIC: [u8; 8] = *b"PVBUNDLE";
 
 /// Version of the format.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 
 /// Bytes before the manifest.
 const HEADER_BYTES: usize = 16;

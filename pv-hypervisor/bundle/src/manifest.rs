@@ -52,6 +52,9 @@ pub struct Domain<'a> {
     pub max_memory: u64,
     /// Bytes of memory that no policy takes from it: pages, from [`MIN_MEMORY`] to `memory`.
     pub min_memory: u64,
+    /// Bytes of memory that are left to it: what it has beyond is taken by force, where it lets its
+    /// pages be moved. Pages, from [`MIN_MEMORY`] to `max_memory`.
+    pub limit: u64,
     /// What its claim to memory weighs against that of others, not 0.
     pub shares: u32,
     /// Whether its memory is made of aligned runs of 2 MiB, as far as the machine has them.

@@ -109,6 +109,9 @@ fn check_domain(index: usize, domain: &Domain<'_>, images: usize) -> Result<(), 
     if !pages(domain.min_memory) || !(MIN_MEMORY..=domain.memory).contains(&domain.min_memory) {
         return Err(BundleError::LeastMemory(index, domain.min_memory));
     }
+    if !pages(domain.limit) || !(MIN_MEMORY..=domain.max_memory).contains(&domain.limit) {
+        return Err(BundleError::Limit(index, domain.limit));
+    }
     if domain.shares == 0 {
         return Err(BundleError::Shares(index));
     }

@@ -11,6 +11,7 @@ fn domain(name: &'static str) -> Domain<'static> {
         memory: 8 * MIB,
         max_memory: 16 * MIB,
         min_memory: 4 * MIB,
+        limit: 16 * MIB,
         shares: 1,
         contiguous: false,
         group: 0,
@@ -31,7 +32,7 @@ fn packed() -> Vec<u8> {
 /// A bundle around a manifest that `pack` would refuse.
 fn raw(manifest: &Manifest<'_>, length: usize) -> Vec<u8> {
     let text = postcard::to_allocvec(manifest).expect("encodes");
-    let mut bytes = b"PVBUNDLE\x04\0\0\0".to_vec();
+    let mut bytes = [&b"PVBUNDLE"[..], &[pv_bundle::VERSION, 0, 0, 0]].concat();
     bytes.extend((text.len() as u32).to_le_bytes());
     bytes.extend(text);
     bytes.resize(length.max(bytes.len()), 0);
@@ -107,6 +108,9 @@ fn domains() {
     }
     for memory in [0, 4096, 8 * MIB + 4096, 5 * MIB + 1] {
         assert_eq!(with(|m| m.domains[0].min_memory = memory), BundleError::LeastMemory(0, memory));
+    }
+    for memory in [0, 4096, 16 * MIB + 4096, 5 * MIB + 1] {
+        assert_eq!(with(|m| m.domains[0].limit = memory), BundleError::Limit(0, memory));
     }
     assert_eq!(with(|m| m.domains[1].shares = 0), BundleError::Shares(1));
     assert_eq!(with(|m| m.domains[1].image = 1), BundleError::NoImage(1, 1));

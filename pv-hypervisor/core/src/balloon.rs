@@ -84,6 +84,13 @@ pub(crate) struct Taking {
     pub(crate) claim: Option<Claim>,
 }
 
+impl Taking {
+    /// Frames that the domain has of an extent that it has not whole.
+    pub(crate) fn begun(&self) -> u64 {
+        self.claim.map_or(0, |claim| claim.taken.into())
+    }
+}
+
 /// A block that a call has chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Claim {
@@ -186,7 +193,7 @@ impl<P: Platform> State<P> {
         let arguments = self.vcpu(slot).arguments;
         while taking.done < taking.count {
             let domain = self.domain(slot);
-            let has = taking.claim.map_or(0, |claim| u64::from(claim.taken));
+            let has = taking.begun();
             if domain.max_frames - (domain.backed_pages() - has) < taking.order.frames() {
                 return refused(taking, Error::QuotaExceeded);
             }

@@ -40,8 +40,8 @@ pub use input::{Input, InputDecoder};
 #[cfg(feature = "alloc")]
 pub use report::RunReport;
 pub use report::{
-    Census, Counts, DomainReport, EndText, MemorySample, Name, Owners, ReportRecord, RunTotals,
-    Sharing, SharingSample, Stretch,
+    Away, Census, Counts, DomainReport, EndText, MemorySample, Name, Owners, ReportRecord,
+    RunTotals, Sharing, SharingSample, Stretch,
 };
 #[cfg(feature = "alloc")]
 pub use splitter::{Item, OwnedMessage, Splitter};

@@ -32,6 +32,8 @@ pub enum ReportRecord {
     Sharing(Sharing),
     /// What is shared at one moment; sent now and then when pages may share frames.
     Shared(SharingSample),
+    /// What was taken by force; sent at the end, where it may be.
+    Away(Away),
 }
 
 /// A domain's memory, at one moment. Pages, where nothing else is said.
@@ -199,6 +201,29 @@ pub struct SharingSample {
     pub free: u64,
 }
 
+/// What was taken from guests by force.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Away {
+    /// Pages that were put away.
+    pub put_away: u64,
+    /// Of these, zeros.
+    pub zeros: u64,
+    /// Of these, such as were compressed, and bytes that these took.
+    pub compressed: u64,
+    /// Bytes.
+    pub compressed_bytes: u64,
+    /// Pages that were written to the swap device.
+    pub swapped: u64,
+    /// Pages that were chosen and had been used again.
+    pub used: u64,
+    /// Pages that could not be put away.
+    pub refused: u64,
+    /// Faults of guests on pages that were away.
+    pub faults: u64,
+    /// Pages that came back.
+    pub returned: u64,
+}
+
 /// A run's report, put together on the host.
 #[cfg(feature = "alloc")]
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
@@ -217,6 +242,8 @@ pub struct RunReport {
     pub shared: alloc::vec::Vec<SharingSample>,
     /// What sharing has come to, if pages may share frames.
     pub sharing: Option<Sharing>,
+    /// What was taken by force, if it may be.
+    pub away: Option<Away>,
     /// The totals, when the run came to its end.
     pub totals: Option<RunTotals>,
 }
@@ -231,6 +258,7 @@ impl RunReport {
             ReportRecord::Census(census) => self.census.push(census),
             ReportRecord::Sharing(sharing) => self.sharing = Some(sharing),
             ReportRecord::Shared(sample) => self.shared.push(sample),
+            ReportRecord::Away(away) => self.away = Some(away),
             ReportRecord::Run(totals) => self.totals = Some(totals),
             ReportRecord::Memory(sample) => self.memory.push(sample),
             ReportRecord::Owners(owners) => self.owners.push(owners),

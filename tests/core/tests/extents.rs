@@ -435,6 +435,20 @@ fn plays() -> impl Strategy<Value = (u32, Vec<Op>)> {
     (budget, prop::collection::vec(op(), 1..24))
 }
 
+/// An extent comes back by pieces to a domain that had reported one and has all that it may.
+#[test]
+fn what_was_reported_comes_back_within_the_limit() {
+    let ops = [
+        Op::DeflateExtent(0),
+        Op::Deflate(0, 2),
+        Op::InflateExtent(0, 1, true),
+        Op::DeflateExtent(0),
+    ];
+    for budget in [1400, 37] {
+        run(budget, ops.to_vec());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
 

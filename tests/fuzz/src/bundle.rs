@@ -23,6 +23,7 @@ pub(crate) fn accepted(bundle: &Bundle<'_>, bytes: &[u8]) -> Found {
         let sane = domain.memory >= MIN_MEMORY
             && domain.memory <= domain.max_memory
             && (MIN_MEMORY..=domain.memory).contains(&domain.min_memory)
+            && (MIN_MEMORY..=domain.max_memory).contains(&domain.limit)
             && domain.shares != 0
             && domain.max_memory <= MAX_MEMORY;
         ensure(sane, || format!("{domain:?}"))?;

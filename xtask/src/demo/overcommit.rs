@@ -58,6 +58,7 @@ pub fn run(arch: Arch, may: MayInstall, policy: &str, limit: Option<Duration>) -
         memory: MEMORY,
         max_memory: MAXIMUM,
         min_memory: MINIMUM,
+        limit: None,
         shares: 100,
         words: "balloon=offer".into(),
         script: script(guest),
@@ -70,6 +71,7 @@ pub fn run(arch: Arch, may: MayInstall, policy: &str, limit: Option<Duration>) -
         words: format!("policy={policy} round=500"),
         group: 0,
         shown: true,
+        stretches: false,
         actors: actors.collect(),
     };
     println!(

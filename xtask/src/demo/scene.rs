@@ -24,6 +24,8 @@ pub struct Actor {
     pub memory: u64,
     pub max_memory: u64,
     pub min_memory: u64,
+    /// Bytes that are left to it, if what it has beyond is taken by force.
+    pub limit: Option<u64>,
     /// Its shares.
     pub shares: u32,
     /// Words of its kernel's command line.
@@ -45,6 +47,8 @@ pub struct Scene {
     pub group: u8,
     /// Whether the consoles are shown.
     pub shown: bool,
+    /// Whether the hypervisor measures for how long it keeps the processor.
+    pub stretches: bool,
     pub actors: Vec<Actor>,
 }
 
@@ -67,6 +71,7 @@ impl Scene {
                 memory: Some(actor.memory),
                 max_memory: Some(actor.max_memory),
                 min_memory: Some(actor.min_memory),
+                limit: actor.limit,
                 shares: Some(actor.shares),
                 group: self.group,
                 command_line: Some(format!("quiet {} init=/bin/sh /{FILE}", actor.words)),
@@ -75,7 +80,8 @@ impl Scene {
                 ..Request::of(Source::BuiltIn)
             });
         }
-        let plan = Planned::from_requests(requests, Some(self.memory))?;
+        let mut plan = Planned::from_requests(requests, Some(self.memory))?;
+        plan.options.stretches = self.stretches;
         let ready =
             Prepare { arch: self.arch, debug: false, may: self.may, plan: &plan }.prepare()?;
         let words = format!("focus=0 {}", self.words);

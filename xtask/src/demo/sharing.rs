@@ -57,6 +57,7 @@ pub fn clones(
         memory: MEMORY,
         max_memory: MEMORY,
         min_memory: MEMORY,
+        limit: None,
         shares: 100,
         words: String::new(),
         script: script(wait),
@@ -69,6 +70,7 @@ pub fn clones(
         words: format!("share={RATE}"),
         group: 1,
         shown: false,
+        stretches: false,
         actors: actors.collect(),
     }
 }

@@ -20,15 +20,21 @@ pub fn actor(name: &str, memory: u64, max_memory: u64, script: &str) -> Actor {
         memory,
         max_memory,
         min_memory: memory / 2,
+        limit: None,
         shares: 100,
         words: String::new(),
         script: script.into(),
     }
 }
 
-/// Boots a machine of so many bytes with these guests; `words` are for the hypervisor.
+/// Boots such a [`machine`].
 pub fn play(memory: u64, words: &str, actors: Vec<Actor>) -> Result<Played> {
-    let scene = Scene {
+    machine(memory, words, actors).play()
+}
+
+/// A machine of so many bytes with these guests; `words` are for the hypervisor.
+pub fn machine(memory: u64, words: &str, actors: Vec<Actor>) -> Scene {
+    Scene {
         arch: Arch::X86_64,
         may: MayInstall(true),
         limit: Some(LIMIT),
@@ -36,9 +42,9 @@ pub fn play(memory: u64, words: &str, actors: Vec<Actor>) -> Result<Played> {
         words: words.into(),
         group: 0,
         shown: false,
+        stretches: false,
         actors,
-    };
-    scene.play()
+    }
 }
 
 /// What was reported of the domain of that name.

@@ -8,6 +8,7 @@ mod domains;
 mod estimators;
 mod fleet;
 mod forced;
+mod forced_booted;
 mod freed_returns;
 mod give_back;
 mod idle_tax;
@@ -52,7 +53,7 @@ struct Entry {
 }
 
 /// Every experiment, in the order of the book.
-const ALL: [Entry; 13] = [
+const ALL: [Entry; 14] = [
     Entry {
         name: "idle-tax",
         about: "two guests of 256 MB, one idle: ESX's experiment",
@@ -87,6 +88,11 @@ const ALL: [Entry; 13] = [
         name: "forced",
         about: "half of a guest's memory, taken by its balloon and by force: pages transferred",
         run: forced::run,
+    },
+    Entry {
+        name: "forced-booted",
+        about: "boots guests: memory taken by balloon and by force, for the same work",
+        run: forced_booted::run,
     },
     Entry {
         name: "balloon-size",

@@ -22,7 +22,7 @@ struct Demo {
 
 const DEMOS: &[Demo] = &[
     Demo { title: "two guests", options: &[] },
-    Demo { title: "two guests, audited", options: &["--debug", "--audit", "60"] },
+    Demo { title: "two guests, audited", options: &["--debug", "--audit", "400"] },
     Demo { title: "32 guests", options: &["--guests", "32"] },
 ];
 
@@ -158,7 +158,7 @@ pub fn write(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> Result<std
 }
 
 /// Clauses: FRAME.16 SHUTDOWN.7
-fn ends_well(command: Command, progress: &Progress) -> Result<Value> {
+pub fn ends_well(command: Command, progress: &Progress) -> Result<Value> {
     let ran = run(command, progress)?;
     if !ran.well {
         bail!("{}", ran.last_lines());

@@ -86,6 +86,7 @@ fn bundle_with(image: &[u8], memory: u64, module: Option<&[u8]>) -> Result<Vec<u
         memory,
         max_memory: memory,
         min_memory: memory,
+        limit: memory,
         shares: 1,
         contiguous: false,
         group: 0,

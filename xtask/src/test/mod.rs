@@ -5,6 +5,7 @@ mod census;
 mod containment;
 mod count;
 mod damaged;
+mod forced;
 mod linker;
 mod native;
 mod new_guest;
@@ -94,6 +95,7 @@ fn emulated(arch: Arch, may: MayInstall) -> Count {
     count += sizes::all(arch, may);
     count += shared::all(arch, may);
     count += swapped::all(arch, may);
+    count += forced::test(arch, may);
     count += siege(arch, may);
     count
 }

@@ -14,7 +14,7 @@ use hypercall_abi::Mfn;
 use zerocopy::IntoBytes;
 
 /// Blocks of a page, each compressed by itself, so that one step of the hypervisor's is short.
-pub(super) const BLOCKS: usize = 4;
+pub(super) const BLOCKS: usize = 16;
 
 /// Words and bytes of a block.
 pub(super) const BLOCK_WORDS: usize = FRAME_WORDS / BLOCKS;
@@ -24,7 +24,7 @@ pub(super) const BLOCK_BYTES: usize = 8 * BLOCK_WORDS;
 pub(super) const HEADER: usize = 2 * BLOCKS;
 
 /// Bytes that the compressor may want for a block.
-const ROOM: usize = 1200;
+const ROOM: usize = 320;
 const _: () = assert!(ROOM >= 20 + BLOCK_BYTES * 11 / 10);
 
 /// A page that is being compressed.
@@ -34,6 +34,8 @@ pub(crate) struct Packing {
     frame: Mfn,
     block: usize,
     bytes: Vec<u8>,
+    /// It is not kept compressed: the next step swaps it.
+    swaps: bool,
 }
 
 impl<P: Platform> State<P> {
@@ -44,21 +46,19 @@ impl<P: Platform> State<P> {
         };
         // It may have come back, or its domain may have ended.
         let Some(index) = self.still_in(packing.name, packing.frame) else { return true };
+        if packing.swaps {
+            self.swap_out(machine, index, packing.frame);
+            return true;
+        }
         let mut words = [0; BLOCK_WORDS];
         machine.read_block(packing.frame, packing.block * BLOCK_WORDS, &mut words);
         let whole = packing.add(words.as_bytes());
-        if packing.bytes.len() > MAX_PARCEL {
-            self.swap_out(machine, index, packing.frame);
-        } else if whole {
-            match self.reclaim.parcels.keep(&packing.bytes) {
-                Some(parcel) => {
-                    self.reclaim.counters.compressed += 1;
-                    self.reclaim.counters.compressed_bytes += packing.bytes.len() as u64;
-                    self.leave_frame(index, packing.frame, Away::Parcel(parcel));
-                }
-                None => self.swap_out(machine, index, packing.frame),
-            }
+        if whole && let Some(parcel) = self.reclaim.parcels.keep(&packing.bytes) {
+            self.reclaim.counters.compressed += 1;
+            self.reclaim.counters.compressed_bytes += packing.bytes.len() as u64;
+            self.leave_frame(index, packing.frame, Away::Parcel(parcel));
         } else {
+            packing.swaps = whole || packing.bytes.len() > MAX_PARCEL;
             self.reclaim.packing = Some(packing);
         }
         true
@@ -66,7 +66,9 @@ impl<P: Platform> State<P> {
 
     fn next_packing(&mut self) -> Option<Packing> {
         let mut bytes = Vec::new();
-        if self.reclaim.waiting.is_empty() || bytes.try_reserve_exact(HEADER + 4 * ROOM).is_err() {
+        if self.reclaim.waiting.is_empty()
+            || bytes.try_reserve_exact(HEADER + BLOCKS * BLOCK_BYTES).is_err()
+        {
             return None;
         }
         let name = self.reclaim.waiting.pop()?;
@@ -76,7 +78,7 @@ impl<P: Platform> State<P> {
             return None;
         };
         bytes.resize(HEADER, 0);
-        Some(Packing { name, frame, block: 0, bytes })
+        Some(Packing { name, frame, block: 0, bytes, swaps: false })
     }
 
     /// The record of a page that is away, in that frame.

@@ -19,7 +19,7 @@ use hypercall_abi::{Error, Mfn, Pfn, VirtAddr};
 const BLOCK: usize = 64;
 
 /// Records of a table that one step of a domain's end looks at.
-const PLACES_A_STEP: usize = 64;
+const PLACES_A_STEP: usize = 32;
 
 impl<P: Platform> State<P> {
     /// A page fault that is the hypervisor's own: an access to a page that is away, or a write
