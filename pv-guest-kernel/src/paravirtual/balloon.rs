@@ -32,7 +32,7 @@ impl BalloonPort for Lent<'_> {
             return None;
         }
         let page = self.frames.take(Kind::Kernel).ok()?;
-        if self.machine.sharing && !sharing::try_keep(page) {
+        if self.machine.sharing && !sharing::keep(page) {
             self.frames.give(page);
             return None;
         }

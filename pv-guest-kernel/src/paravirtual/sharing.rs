@@ -30,16 +30,15 @@ pub fn offer(page: Pfn) {
     offer_all(page, 1);
 }
 
-/// A page has a frame of its own from here on: until it is offered its frame does not change.
-pub fn keep(page: Pfn) {
-    must(calls::keep_page(page));
-}
-
-/// As [`keep`], where there may be no frame for it: whether it has one. If not it stays offered.
-pub fn try_keep(page: Pfn) -> bool {
-    let kept = calls::keep_page(page).is_ok();
-    if !kept {
-        offer(page);
+/// Whether a page has a frame of its own from here on: until it is offered its frame does not
+/// change. It has none when it shares one and the hypervisor has no other: it stays offered.
+#[must_use]
+pub fn keep(page: Pfn) -> bool {
+    let kept = calls::keep_page(page);
+    match kept {
+        Ok(()) => return true,
+        Err(Error::NoMemory) => offer(page),
+        Err(_) => must(kept),
     }
-    kept
+    false
 }

@@ -49,6 +49,9 @@ pub struct Tables {
     frame_shift: u32,
     /// Ordinary pages, nobody's else.
     spares: Vec<Pfn>,
+    /// A page that was taken for a table and could not become one, as the hypervisor had no frame
+    /// for it alone: the next table's. Tables are the only ones that ask, so there is one at most.
+    frameless: Option<Pfn>,
     /// Validated trees that map nothing.
     kept: Vec<Space>,
     /// Whether instructions were mapped that fetches may not see yet.
@@ -94,6 +97,7 @@ impl Tables {
             flags,
             frame_shift: format.frame_shift(),
             spares: (0..RESERVE).map_while(|_| take()).collect(),
+            frameless: None,
             kept: Vec::new(),
             stale_fetches: false,
             by_page,
@@ -107,17 +111,31 @@ impl Tables {
 
     /// A table of zeros in a page that `take` gives.
     fn new_table(
-        &self,
+        &mut self,
         memory: &Memory,
         take: &mut dyn FnMut() -> Option<Pfn>,
     ) -> Result<Table, NoPage> {
-        let page = take().ok_or(NoPage)?;
-        if self.by_page {
-            sharing::keep(page);
-        }
+        let page = self.frameless.take().or_else(take).ok_or(NoPage)?;
+        let page = if self.by_page { self.with_own_frame(page)? } else { page };
         // SAFETY: the page is the platform's now, mapped writable, and nothing of Rust's is in it.
         unsafe { physmap::zero_page(page) };
         Ok(Table { page, frame: frame_of(memory, page), sealed: false })
+    }
+
+    /// A page that may become a table, where pages share frames: that one, or else one of the
+    /// reserve in its place.
+    fn with_own_frame(&mut self, page: Pfn) -> Result<Pfn, NoPage> {
+        if sharing::keep(page) {
+            return Ok(page);
+        }
+        // What was a table before has a frame of its own still.
+        match self.spares.iter_mut().rev().find(|spare| sharing::keep(**spare)) {
+            Some(spare) => Ok(core::mem::replace(spare, page)),
+            None => {
+                self.frameless = Some(page);
+                Err(NoPage)
+            }
+        }
     }
 
     /// An address space that maps nothing.
