@@ -2,6 +2,7 @@
 
 use crate::arch::{self, Platform, Registers};
 use crate::control::Claim;
+use crate::secret;
 use alloc::vec::Vec;
 use balloon::control::{Admission, Refusal};
 use balloon::policy::{Bounds, Pages};
@@ -10,7 +11,7 @@ use core::ops::Range;
 use hypercall_abi::{Features, Mfn, PAGE_SIZE};
 use pv_bundle::{Bundle, BundleError, Domain, GuestImage, ImageError, Manifest, Options};
 use pv_core::Machine;
-use pv_core::share::ScanConfig;
+use pv_core::share::{HashKind, ScanConfig};
 use pv_core::{
     BuildError, Config, ConfigError, DomainSpec, Image, Region, RegionKind, Segment, Slot, State,
 };
@@ -50,6 +51,14 @@ impl core::fmt::Display for LoadError<'_> {
     }
 }
 
+/// What is asked of the hypervisor beside the bundle.
+pub struct Asked<'a> {
+    /// On its command line.
+    pub options: crate::options::Options,
+    /// Random bytes of the firmware's, if it has given any.
+    pub firmware_seed: &'a [u8],
+}
+
 /// What was loaded.
 pub struct Loaded {
     /// The core, with every domain in it.
@@ -74,7 +83,7 @@ pub fn load<'a>(
     machine: &mut impl Machine,
     layout: &Layout,
     ticks_per_second: u64,
-    asked: crate::options::Options,
+    asked: Asked<'_>,
 ) -> Result<Loaded, LoadError<'a>> {
     let bundle: &'a Bundle<'a> = bundle.insert(Bundle::parse(bytes).map_err(LoadError::Bundle)?);
     let manifest = bundle.manifest();
@@ -82,7 +91,7 @@ pub fn load<'a>(
     let mut features = Features::empty();
     features.set(Features::FLOATING_POINT, arch::FloatingPoint::is_present());
     features.set(Features::AUDIT, cfg!(feature = "audit") && options.audit_period != 0);
-    features.set(Features::SHARING, asked.moves_pages());
+    features.set(Features::SHARING, asked.options.moves_pages());
     let per_millisecond = ticks_per_second / 1000;
     let config = Config {
         ticks_per_second,
@@ -92,7 +101,7 @@ pub fn load<'a>(
     };
     let mut state = State::new(config, &regions(layout)).map_err(LoadError::Config)?;
     let frames_before = state.frames.unowned();
-    if asked.moves_pages() && !move_pages(&mut state, machine, asked, options.scatter_seed) {
+    if asked.options.moves_pages() && !move_pages(&mut state, machine, &asked, &options) {
         return Err(LoadError::Config(ConfigError::NoHeap));
     }
     admit(manifest, frames_before)?;
@@ -138,22 +147,29 @@ fn admit<'a>(manifest: &'a Manifest<'a>, frames: u64) -> Result<(), LoadError<'a
 fn move_pages(
     state: &mut State<Platform>,
     machine: &impl Machine,
-    asked: crate::options::Options,
-    seed: u64,
+    asked: &Asked<'_>,
+    options: &Options,
 ) -> bool {
     let frames = state.frames.len();
-    let secret = [seed ^ arch::now().rotate_left(17), arch::now().wrapping_mul(seed | 1)];
+    let Asked { options: words, firmware_seed } = asked;
     let config = ScanConfig {
-        pages_per_second: asked.share,
-        host_pages_per_second: asked.share.saturating_mul(4),
+        pages_per_second: words.share,
+        host_pages_per_second: words.share.saturating_mul(4),
         hints: frames / 2,
-        secret,
+        secret: secret::draw(firmware_seed, options.scatter_seed),
         hash_bits: 64,
     };
-    state.enable_sharing(frames / 2, asked.reserve)
-        && (asked.share == 0 || state.enable_scanner(config))
-        && (asked.store == 0
-            || state.enable_reclaim(asked.store as usize, machine.swap_pages(), secret[0]))
+    if !state.enable_sharing(frames / 2, words.reserve) {
+        return false;
+    }
+    if words.share != 0 && !state.enable_scanner(config) {
+        return false;
+    }
+    for group in options.keyed_groups() {
+        state.set_group_hash(group, HashKind::Keyed);
+    }
+    let bytes = words.store as usize;
+    words.store == 0 || state.enable_reclaim(bytes, machine.swap_pages(), options.scatter_seed)
 }
 
 fn build<'a>(

@@ -6,6 +6,7 @@
 //! | `arch/` | what differs between processors; `arch/mod.rs` lists the names |
 //! | `machine` | the core's view of this machine |
 //! | `loader` | domains from the bundle |
+//! | `secret` | random numbers that no guest knows |
 //! | `run` | entries from guests, scheduling, the end of the run |
 //! | `console`, `log`, `report` | frames on the serial line |
 //! | `fatal` | what happens when the hypervisor itself cannot go on |
@@ -41,6 +42,8 @@ mod options;
 mod report;
 #[cfg(target_os = "none")]
 mod run;
+#[cfg(target_os = "none")]
+mod secret;
 #[cfg(target_os = "none")]
 mod start;
 #[cfg(target_os = "none")]

@@ -47,7 +47,8 @@ fn start(boot: &BootInfo) -> ! {
         fatal::stop(format_args!("no room for {} bytes of swap: ask for less", options.swap));
     }
     let mut parsed = None;
-    let loaded = loader::load(bytes, &mut parsed, &mut machine, &layout, ticks_per_second, options)
+    let asked = loader::Asked { options, firmware_seed: &boot.seed };
+    let loaded = loader::load(bytes, &mut parsed, &mut machine, &layout, ticks_per_second, asked)
         .unwrap_or_else(|error| fatal::stop(format_args!("{error}")));
     let totals = RunTotals {
         frames_before: loaded.frames_before,

@@ -147,6 +147,21 @@ pub struct Plan {
     pub options: Options,
 }
 
+impl Plan {
+    /// Has the pages of these sharing groups hashed with a key.
+    pub fn hash_with_key(&mut self, groups: &[u8]) -> Result<()> {
+        for &group in groups {
+            if group == 0 || !self.domains.iter().any(|domain| domain.group == group) {
+                bail!(
+                    "no guest is in group {group}: put one into it with group={group}, 1 to 127, or leave it out"
+                );
+            }
+            self.options.keyed_groups |= 1 << group;
+        }
+        Ok(())
+    }
+}
+
 /// What a machine boots, ready.
 pub struct Prepared {
     /// The bundle.

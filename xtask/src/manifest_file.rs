@@ -7,6 +7,7 @@
 //! slice_ms = 10
 //! audit_period = 1
 //! scatter_seed = 1
+//! keyed_groups = [3]         # sharing groups of guests that may look for pages that hash alike
 //!
 //! [[domain]]                 # one or more
 //! name = "web"
@@ -16,6 +17,7 @@
 //! min_memory = "16M"         # what no policy takes from it
 //! limit = "32M"              # what it has beyond is taken by force, see `run --store`
 //! shares = 100               # what its claim to memory weighs
+//! group = 3                  # guests of one group may share frames, 1 to 127
 //! contiguous = true          # its memory is made of aligned runs of 2 MiB
 //! command_line = "verbose"
 //! watchdog_ms = 2000
@@ -47,6 +49,8 @@ struct OptionTable {
     slice_ms: Option<u32>,
     audit_period: Option<u32>,
     scatter_seed: Option<u64>,
+    #[serde(default)]
+    keyed_groups: Vec<u8>,
 }
 
 #[derive(Deserialize)]
@@ -129,7 +133,9 @@ fn parse(text: &str, folder: &Path, memory: Option<u64>) -> Result<Plan> {
         ..default
     };
     let domains = Planned::from_requests(requests, memory.or(file.memory))?;
-    Ok(Plan { options, ..domains })
+    let mut plan = Plan { options, ..domains };
+    plan.hash_with_key(&file.options.keyed_groups).context("keyed_groups")?;
+    Ok(plan)
 }
 
 /// A module that a manifest in `folder` names.
@@ -154,8 +160,10 @@ mod tests {
             memory = "1G"
             [options]
             slice_ms = 5
+            keyed_groups = [3]
             [[domain]]
             name = "web"
+            group = 3
             image = "kernel.elf"
             memory = "64M"
             max_memory = "128M"
@@ -166,6 +174,8 @@ mod tests {
         let plan = parse(text, Path::new("/m"), None).expect("reads");
         assert_eq!(plan.memory, 1 << 30);
         assert_eq!(plan.options.slice_ms, 5);
+        assert_eq!(plan.domains[0].group, 3);
+        assert_eq!(plan.options.keyed_groups().collect::<Vec<_>>(), [3]);
         assert_eq!(plan.domains[0].name, "web");
         assert_eq!(plan.domains[0].source, Source::Path("/m/kernel.elf".into()));
         assert_eq!(plan.domains[0].max_memory, 128 << 20);
@@ -188,6 +198,8 @@ mod tests {
         assert!(error.contains("line 2") && error.contains("a size"), "{error}");
         assert!(refusal("[options]\nspeed = 1\n").contains("line 2"));
         assert!(refusal("[[domain]\n").contains("line 1"));
+        let error = refusal("[options]\nkeyed_groups = [4]\n[[domain]]\ngroup = 3\n");
+        assert!(error.contains("keyed_groups") && error.contains("group=4"), "{error}");
     }
 
     #[test]

@@ -88,12 +88,12 @@ pub struct Boot<'a> {
 ///
 /// One guest instruction takes one nanosecond of the machine's time, so that every run
 /// is the same as the last and time counts instructions; no time passes while nothing runs,
-/// unless it is watched.
+/// unless it is watched. What is random to the machine follows from a number that never changes.
 pub fn command(qemu: &Path, arch: Arch, boot: &Boot<'_>) -> Command {
     let mut command = Command::new(qemu);
     match arch {
         Arch::X86_64 => {
-            command.args(["-machine", "q35", "-cpu", "qemu64,+fsgsbase,+smep,+nx"]);
+            command.args(["-machine", "q35", "-cpu", "qemu64,+fsgsbase,+smep,+nx,+rdrand"]);
             command.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
         }
         Arch::Riscv64 => {
@@ -103,6 +103,7 @@ pub fn command(qemu: &Path, arch: Arch, boot: &Boot<'_>) -> Command {
     command.args(["-m", &format!("{}M", boot.memory.div_ceil(1 << 20))]);
     command.args(["-accel", "tcg,thread=single", "-icount"]);
     command.arg(if boot.is_watched { "shift=0,sleep=on" } else { "shift=0,sleep=off" });
+    command.args(["-seed", "1"]);
     command.args(["-rtc", "base=2026-01-01T00:00:00,clock=vm"]);
     command.args(["-nodefaults", "-no-reboot", "-display", "none", "-monitor", "none"]);
     command.args(["-chardev", "stdio,id=serial,signal=on", "-serial", "chardev:serial"]);

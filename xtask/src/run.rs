@@ -18,6 +18,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use pv_wire::{DomainReport, Item, RunReport};
 use std::io::IsTerminal;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -75,9 +76,17 @@ pub struct Run {
     ])]
     demo: Option<demo::Demo>,
     /// Let guests of one group (group=N of --guest) share the frames of pages that are alike: so many
-    /// pages a second are looked at of each guest. 0: none.
-    #[arg(long, value_name = "PAGES", default_value = "0")]
-    share: u64,
+    /// pages a second are looked at of each guest.
+    #[arg(long, value_name = "PAGES")]
+    share: Option<NonZero<u64>>,
+    /// With --share: keep so many frames free for pages that share one and are written. With fewer,
+    /// nothing more is merged and no balloon gets a frame (0).
+    #[arg(long, value_name = "FRAMES", requires = "share")]
+    reserve: Option<u64>,
+    /// With --share: hash the pages of this group with a key, repeatable. Its guests may look for
+    /// pages that differ and hash alike.
+    #[arg(long, value_name = "GROUP", requires = "share")]
+    keyed_group: Vec<u8>,
     /// Let memory be taken by force: from guests beyond their limit (limit=SIZE of --guest), and with
     /// --policy from those that do not give what they are asked for. So much of the hypervisor's
     /// memory holds what is compressed.
@@ -185,6 +194,7 @@ impl Run {
         }
         plan.options.log = self.log.option();
         plan.options.trace = self.trace;
+        plan.hash_with_key(&self.keyed_group).context("--keyed-group")?;
         plan.options.audit_period = self.audit.unwrap_or(plan.options.audit_period);
         let may = MayInstall(!self.no_install);
         plan.build_modules(self.arch, may)?;
@@ -208,8 +218,8 @@ impl Run {
         if let Some(store) = self.store {
             words += &format!(" store={store} swap={}", self.swap.unwrap_or(0));
         }
-        if self.share != 0 {
-            words += &format!(" share={}", self.share);
+        if let Some(share) = self.share {
+            words += &format!(" share={share} reserve={}", self.reserve.unwrap_or(0));
         }
         let mut boot = qemu::Boot {
             command_line: &words,

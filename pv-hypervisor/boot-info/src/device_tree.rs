@@ -1,7 +1,7 @@
 //! The device tree, read into [`BootInfo`]. The whole of it is checked before anything of it is
 //! used: a tree that is damaged is an error, wherever the damage is.
 
-use crate::info::{BootInfo, MAX_RANGES, Ranges, range};
+use crate::info::{BootInfo, MAX_RANGES, Ranges, SEED_BYTES, range};
 use core::ops::Range;
 use dtoolkit::fdt::{Fdt, FdtNode};
 use dtoolkit::standard::NodeStandard;
@@ -122,6 +122,9 @@ fn read_chosen(boot: &mut BootInfo, chosen: &FdtNode<'_>) -> Result<(), DeviceTr
     if let Some(line) = chosen.property("bootargs") {
         let line = line.value();
         boot.set_command_line(line.strip_suffix(&[0]).unwrap_or(line));
+    }
+    if let Some(seed) = chosen.property("rng-seed") {
+        boot.seed.extend(seed.value().iter().copied().take(SEED_BYTES));
     }
     Ok(())
 }

@@ -8,6 +8,9 @@ pub const MAX_RANGES: usize = 64;
 /// Bytes of command line that are kept.
 pub const COMMAND_LINE_BYTES: usize = 1024;
 
+/// Random bytes that are kept.
+pub const SEED_BYTES: usize = 64;
+
 /// A list of ranges of machine addresses.
 pub type Ranges = heapless::Vec<Range<u64>, MAX_RANGES>;
 
@@ -23,6 +26,8 @@ pub struct BootInfo {
     pub module: Option<Range<u64>>,
     /// The command line, cut where it is not UTF-8 or too long.
     pub command_line: heapless::String<COMMAND_LINE_BYTES>,
+    /// Random bytes that the firmware has drawn for this boot, if it has.
+    pub seed: heapless::Vec<u8, SEED_BYTES>,
 }
 
 impl BootInfo {
@@ -33,6 +38,7 @@ impl BootInfo {
             reserved: Ranges::new(),
             module: None,
             command_line: heapless::String::new(),
+            seed: heapless::Vec::new(),
         }
     }
 

@@ -8,4 +8,4 @@ pub mod device_tree;
 mod info;
 
 pub use device_tree::DeviceTree;
-pub use info::{BootInfo, COMMAND_LINE_BYTES, MAX_RANGES, Ranges, range};
+pub use info::{BootInfo, COMMAND_LINE_BYTES, MAX_RANGES, Ranges, SEED_BYTES, range};

@@ -24,6 +24,8 @@ fn what_the_machine_is_told() {
     assert_eq!(boot.memory.as_slice(), std::slice::from_ref(&(0x8000_0000..0xc000_0000)));
     assert_eq!(boot.module.clone().map(|module| module.end - module.start), Some(5000));
     assert_eq!(boot.command_line, "focus=1");
+    assert_eq!(boot.seed.len(), 32);
+    assert!(boot.seed.windows(2).any(|pair| pair[0] != pair[1]), "{:?}", boot.seed);
 }
 
 #[test]

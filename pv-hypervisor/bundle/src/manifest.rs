@@ -118,6 +118,17 @@ pub struct Options {
     pub scatter_seed: u64,
     /// Milliseconds that a domain runs before the next has its turn, 1 to 1000.
     pub slice_ms: u32,
+    /// Sharing groups whose pages are hashed with a key, as guests of them may look for collisions:
+    /// a bit for each, of which the lowest is no group's.
+    pub keyed_groups: u128,
+}
+
+impl Options {
+    /// The sharing groups whose pages are hashed with a key, 1 to 127.
+    pub fn keyed_groups(&self) -> impl Iterator<Item = u8> + use<> {
+        let groups = self.keyed_groups;
+        (1..128).filter(move |group| groups >> group & 1 != 0)
+    }
 }
 
 impl Default for Options {
@@ -129,6 +140,7 @@ impl Default for Options {
             audit_period: 1,
             scatter_seed: 0x5061_7261_7661_6e65,
             slice_ms: 10,
+            keyed_groups: 0,
         }
     }
 }

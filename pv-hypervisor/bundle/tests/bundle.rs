@@ -1,7 +1,7 @@
 //! Bundles: packed and read back, one test for each rule, and no panic whatever the bytes.
 
 use proptest::prelude::*;
-use pv_bundle::{Bundle, BundleError, Domain, Image, Manifest, NamedImage, Options, pack};
+use pv_bundle::{Bundle, BundleError, Domain, Image, Manifest, NamedImage, Options, VERSION, pack};
 
 const MIB: u64 = 1 << 20;
 
@@ -22,17 +22,23 @@ fn domain(name: &'static str) -> Domain<'static> {
     }
 }
 
+fn options() -> Options {
+    // The lowest bit is no group's.
+    Options { keyed_groups: 1 << 127 | 0b1011, ..Options::default() }
+}
+
 fn packed() -> Vec<u8> {
     let images =
         [NamedImage { name: "kernel", bytes: &[1; 5000] }, NamedImage { name: "b", bytes: &[2] }];
     let other = Domain { image: 1, module: Some(0), ..domain("two") };
-    pack(&[domain("one"), other], &images, Options::default()).expect("packs")
+    pack(&[domain("one"), other], &images, options()).expect("packs")
 }
 
 /// A bundle around a manifest that `pack` would refuse.
 fn raw(manifest: &Manifest<'_>, length: usize) -> Vec<u8> {
     let text = postcard::to_allocvec(manifest).expect("encodes");
-    let mut bytes = [&b"PVBUNDLE"[..], &[pv_bundle::VERSION, 0, 0, 0]].concat();
+    let mut bytes = b"PVBUNDLE".to_vec();
+    bytes.extend([VERSION, 0, 0, 0]);
     bytes.extend((text.len() as u32).to_le_bytes());
     bytes.extend(text);
     bytes.resize(length.max(bytes.len()), 0);
@@ -66,7 +72,8 @@ fn a_bundle_is_read_as_it_was_packed() {
     assert_eq!(bundle.image(2), None);
     assert_eq!(bundle.manifest().domains[0], domain("one"));
     assert_eq!(bundle.manifest().domains[1].module, Some(0));
-    assert_eq!(bundle.manifest().options, Options::default());
+    assert_eq!(bundle.manifest().options, options());
+    assert_eq!(bundle.manifest().options.keyed_groups().collect::<Vec<_>>(), [1, 3, 127]);
     assert!(bundle.manifest().images.iter().all(|image| image.offset % 4096 == 0));
 }
 

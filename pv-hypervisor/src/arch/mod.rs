@@ -22,8 +22,9 @@ use riscv64 as current;
 use x86_64 as current;
 
 pub use bare_machine::arch::{
-    FloatingPoint, Registers, flush_all, flush_page, init_timer, instructions, load_root, now,
-    own_root, power_off, serial_read, serial_write, set_alarm, take_interrupt, wait_for_interrupt,
+    FloatingPoint, Registers, flush_all, flush_page, hardware_random, init_timer, instructions,
+    load_root, now, own_root, power_off, serial_read, serial_write, set_alarm, take_interrupt,
+    wait_for_interrupt,
 };
 pub use current::{
     ARCHITECTURE, Platform, decode_trap, enter_guest, init_processor, prepare_context,

@@ -17,6 +17,7 @@
 //! | `init_timer` | starts the clock: ticks in a second |
 //! | `instructions` | instructions executed since some moment, under an emulator that counts them |
 //! | `now`, `set_alarm` | the counter, and an interrupt when it reaches a value |
+//! | `hardware_random` | a random number, if the processor gives any |
 //! | `wait_for_interrupt` | sleeps until the alarm |
 //! | `take_interrupt` | acknowledges the interrupt that user mode was left for |
 //! | `decode_trap` | why user mode was left, other than by a call |

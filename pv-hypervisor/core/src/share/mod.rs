@@ -4,7 +4,7 @@
 //! - `merge`: two pages with the same content are backed by one frame.
 //! - `sweep`: the entries that map a page are found, by a look at every level-1 table.
 //! - `unshare`: a page that is written, or that its domain asks for, gets a frame of its own.
-//! - `scan`, `hints`: pages that are alike are found by their hashes.
+//! - `scan`, `hints`, `hash`: pages that are alike are found by their hashes.
 //! - `records`: what is known of pages that share, and of their entries.
 //!
 //! A guest takes part by registering its P2M and by advising which pages may be shared; what it
@@ -13,6 +13,7 @@
 //! names frames in them by number, or pages where the frame may change.
 
 mod candidates;
+mod hash;
 mod hints;
 mod merge;
 mod movable;
@@ -23,11 +24,12 @@ mod unshare;
 
 pub(crate) use candidates::Candidates;
 pub use candidates::{PageName, Side};
+pub use hash::HashKind;
 pub use merge::Unmerged;
 pub use movable::Movable;
 pub(crate) use movable::NextPage;
 pub(crate) use records::{Away, Backing, EntryPlace, Index as PageIndex, Page, Records};
-pub use scan::{HashKind, ScanConfig, ScanCounters};
+pub use scan::{ScanConfig, ScanCounters};
 
 use crate::domain::Slot;
 use crate::frame::GroupKey;

@@ -7,6 +7,7 @@
 //! the page's hash is made again, and what is still alike is compared in full when it is merged.
 
 use super::candidates::{MAX_PAIRS, Pair, Stage};
+use super::hash::{BLOCK, HashKind, Hashing, mix};
 use super::hints::{About, Found, Hints};
 use super::movable::NextPage;
 use super::{PageName, Side};
@@ -16,13 +17,7 @@ use crate::machine::{FRAME_WORDS, Machine};
 use crate::platform::Platform;
 use crate::state::State;
 use alloc::vec::Vec;
-use core::hash::Hasher;
 use hypercall_abi::{Mfn, Pfn};
-use siphasher::sip::SipHasher13;
-use zerocopy::IntoBytes;
-
-/// Words that are read at a time.
-const BLOCK: usize = 64;
 
 /// Words of the advice of a domain that one step looks at, and domains.
 const WORDS_A_STEP: usize = 64;
@@ -37,20 +32,10 @@ pub struct ScanConfig {
     pub host_pages_per_second: u64,
     /// Pages and frames that are remembered, 16 bytes each.
     pub hints: usize,
-    /// Nobody else knows it: what pages hash to follows from it.
+    /// Nobody else knows it: from it follow the secrets of all groups, and what pages hash to.
     pub secret: [u64; 2],
     /// Bits of a hash that are used, 1 to 64. Fewer show what follows from collisions.
     pub hash_bits: u32,
-}
-
-/// By which function the pages of a group are hashed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum HashKind {
-    /// By words, seeded: for guests that do not try to find collisions.
-    #[default]
-    Fast,
-    /// SipHash, keyed: for guests that may.
-    Keyed,
 }
 
 /// What the scanner has done since the start.
@@ -110,8 +95,7 @@ pub(crate) struct Scanner {
     partial: Vec<u16>,
     /// Of each domain, its bucket; the host's is the last.
     buckets: Vec<Bucket>,
-    /// Groups whose pages are hashed by [`HashKind::Keyed`], as bits.
-    keyed: u128,
+    hashing: Hashing,
     /// Where it is.
     slot: usize,
     page: u64,
@@ -121,43 +105,6 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
-    fn hash_of<M: Machine>(&self, machine: &M, frame: Mfn, group: GroupKey) -> u64 {
-        let [first, second] = self.config.secret;
-        let seed = first ^ u64::from(group.number()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let hash = if self.is_keyed(group) {
-            let mut words = [0u64; BLOCK];
-            let mut hasher = SipHasher13::new_with_keys(seed, second);
-            for start in (0..FRAME_WORDS).step_by(BLOCK) {
-                machine.read_block(frame, start, &mut words);
-                hasher.write(words.as_bytes());
-            }
-            hasher.finish()
-        } else {
-            let words = (0..FRAME_WORDS).map(|word| machine.read(frame, word));
-            let hash = words.fold(seed ^ second, mix);
-            // So that every bit depends on the last words too.
-            mix(hash ^ hash >> 32, second)
-        };
-        self.cut(hash)
-    }
-
-    /// What an identifier is remembered by: guests cannot know where it lies.
-    fn hash_of_content(&self, group: GroupKey, content: u64) -> u64 {
-        let [first, second] = self.config.secret;
-        let mut hasher = SipHasher13::new_with_keys(first ^ u64::from(group.number()), second);
-        hasher.write(&content.to_le_bytes());
-        hasher.finish()
-    }
-
-    fn cut(&self, hash: u64) -> u64 {
-        hash & u64::MAX >> (64 - self.config.hash_bits.clamp(1, 64))
-    }
-
-    fn is_keyed(&self, group: GroupKey) -> bool {
-        let bit = u32::from(group.number()).checked_sub(MAX_DOMAINS as u32);
-        bit.is_some_and(|bit| self.keyed >> bit & 1 != 0)
-    }
-
     /// Whether the frame looks as it did in the last pass; remembers how it looks now.
     fn is_steady<M: Machine>(&mut self, machine: &M, frame: Mfn, index: usize) -> bool {
         // One word of each block: eight of 512.
@@ -171,13 +118,6 @@ impl Scanner {
             None => false,
         }
     }
-}
-
-/// One word more of a hash. Hashes of libraries take bytes: where only aligned words are loaded,
-/// they put each word together from eight of them, and a page takes 40,000 instructions instead of
-/// 5,000. No two words lead from one hash to the same, nor one word from two hashes.
-fn mix(hash: u64, word: u64) -> u64 {
-    (hash ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd).rotate_left(29)
 }
 
 fn is_zero<M: Machine>(machine: &M, frame: Mfn) -> bool {
@@ -197,12 +137,13 @@ impl<P: Platform> State<P> {
         partial.resize(self.frames.len(), 0);
         buckets.resize(MAX_DOMAINS + 1, Bucket::default());
         let Some(hints) = Hints::new(config.hints, &self.frames) else { return false };
+        let Some(hashing) = Hashing::new(config.secret, config.hash_bits) else { return false };
         self.sharing.scanner = Some(Scanner {
             config,
             hints,
             partial,
             buckets,
-            keyed: 0,
+            hashing,
             slot: 0,
             page: 0,
             gathering_since: 0,
@@ -211,14 +152,11 @@ impl<P: Platform> State<P> {
         true
     }
 
-    /// By which function the pages of a group, 1 to 127, are hashed.
+    /// By which function the pages of a group, 1 to [`MAX_GROUP`](crate::frame::MAX_GROUP), are
+    /// hashed.
     pub fn set_group_hash(&mut self, group: u8, kind: HashKind) {
         if let Some(scanner) = &mut self.sharing.scanner {
-            let bit = 1u128 << (group % 128);
-            match kind {
-                HashKind::Fast => scanner.keyed &= !bit,
-                HashKind::Keyed => scanner.keyed |= bit,
-            }
+            scanner.hashing.choose(group, kind);
         }
     }
 
@@ -325,7 +263,7 @@ impl<P: Platform> State<P> {
         }
         let group = self.group_of(slot);
         scanner.counters.hashed += 1;
-        let hash = scanner.hash_of(machine, frame, group);
+        let hash = scanner.hashing.of_page(machine, frame, group);
         let not = (slot, name.page);
         let found: heapless::Vec<Found, 8> =
             scanner.hints.find(About::Hash, hash, not).take(8).collect();
@@ -379,7 +317,7 @@ impl<P: Platform> State<P> {
         let frame = self.own_frame_of(machine, name)?;
         let same = frame == hinted
             && self.group_of(slot) == group
-            && scanner.hash_of(machine, frame, group) == hash;
+            && scanner.hashing.of_page(machine, frame, group) == hash;
         same.then_some(name)
     }
 
@@ -405,7 +343,7 @@ impl<P: Platform> State<P> {
         content: u64,
     ) {
         let Some(mut scanner) = self.sharing.scanner.take() else { return };
-        let hash = scanner.hash_of_content(self.group_of(slot), content);
+        let hash = scanner.hashing.of_content(self.group_of(slot), content);
         let name = PageName { domain: self.domain(slot).id, page };
         let found = scanner.hints.find(About::Content, hash, (slot, page)).next();
         let other = match found {

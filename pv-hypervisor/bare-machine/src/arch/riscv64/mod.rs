@@ -20,5 +20,6 @@ pub use memory::{
     for_each_device, leaf_entry, load_root, own_root, set_own_root, table_entry,
 };
 pub use power::power_off;
+pub use processor::hardware_random;
 pub use serial::{serial_read, serial_write};
 pub use timer::{init_timer, instructions, now, set_alarm, take_interrupt, wait_for_interrupt};

@@ -67,3 +67,26 @@ pub fn counter() -> u64 {
     // SAFETY: reading the counter has no effect.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
+
+/// A random number, from a processor that gives any.
+pub fn hardware_random() -> Option<u64> {
+    /// Times that the processor may say that it has none just now.
+    const TRIES: u32 = 10;
+    if cpuid(1, 0)[2] & 1 << 30 == 0 {
+        return None;
+    }
+    (0..TRIES).find_map(|_| {
+        let (number, given): (u64, u8);
+        // SAFETY: the processor has the instruction, which changes the flags alone.
+        unsafe {
+            asm!(
+                "rdrand {number}",
+                "setc {given}",
+                number = out(reg) number,
+                given = out(reg_byte) given,
+                options(nomem, nostack),
+            );
+        }
+        (given != 0).then_some(number)
+    })
+}

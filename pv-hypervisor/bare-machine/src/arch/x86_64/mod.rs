@@ -14,7 +14,7 @@ mod timer;
 pub use cause::{decode_trap, named_registers};
 pub use floating_point::FloatingPoint;
 pub use hypercall_abi::registers::X86_64Registers as Registers;
-pub use instructions::{counter as instructions, counter as now, msr_write};
+pub use instructions::{counter as instructions, counter as now, hardware_random, msr_write};
 pub use memory::{
     BOOT_MAP_END, DIRECT_MAP, IMAGE_OFFSET, ROOT_LEVEL, decode_entry, flush_all, flush_page,
     for_each_device, leaf_entry, load_root, own_root, set_own_root, table_entry,
