@@ -16,7 +16,7 @@ use std::time::Duration;
 pub enum Demo {
     /// Guests whose maxima exceed the machine: they burst, borrow and give back.
     Overcommit,
-    /// Ten clones that share the frames of pages that are alike.
+    /// Clones that share the frames of pages that are alike, and guests that differ.
     Sharing,
 }
 

@@ -61,6 +61,7 @@ pub fn run(arch: Arch, may: MayInstall, policy: &str, limit: Option<Duration>) -
         limit: None,
         shares: 100,
         words: "balloon=offer".into(),
+        version: 0,
         script: script(guest),
     });
     let scene = Scene {

@@ -30,6 +30,8 @@ pub struct Actor {
     pub shares: u32,
     /// Words of its kernel's command line.
     pub words: String,
+    /// Its version of busybox; 0 is the one that others have.
+    pub version: u8,
     /// What its shell runs.
     pub script: String,
 }
@@ -65,7 +67,12 @@ impl Scene {
         let mut requests = Vec::new();
         for actor in &self.actors {
             let script = (FILE.to_owned(), actor.script.as_bytes().to_vec());
-            let module = Module::Bytes(rootfs::with_files(self.arch, self.may, vec![script])?);
+            let module = Module::Bytes(rootfs::of_version(
+                self.arch,
+                self.may,
+                actor.version,
+                vec![script],
+            )?);
             requests.push(Request {
                 name: Some(actor.name.clone()),
                 memory: Some(actor.memory),

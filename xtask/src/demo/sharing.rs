@@ -1,19 +1,20 @@
-//! `sharing`: guests that are clones of one another. Pages that are alike share a frame, and what
-//! runs in the guests does not notice.
+//! `sharing`: guests that are clones of one another, then such as differ in the version of their
+//! program, and in what they run. Pages that are alike share a frame, and what runs in the guests
+//! does not notice.
 
 use super::scene::{Actor, Played, Scene};
 use crate::arch::Arch;
 use crate::experiment::picture::{Picture, Series, Style, svg};
 use crate::packages::MayInstall;
-use crate::{size, workspace};
+use crate::rootfs::version;
+use crate::{build, busybox, size, table, workspace};
 use anyhow::{Context, Result, ensure};
 use pv_wire::SharingSample;
 use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
 
-/// Clones, and what each has.
-const CLONES: u64 = 10;
+/// What each guest has.
 const MEMORY: u64 = 16 * MIB;
 
 /// Pages of each that are looked at in a second.
@@ -25,13 +26,61 @@ const WAIT: u64 = 10;
 /// Parts of guests' memory, in per cent, that ESX's ten clones of one system shared and got back.
 const ESX: (f64, f64) = (67.0, 60.0);
 
-/// What a clone says at the end: what it has counted, and that a file is what it was.
-const SAID: [&str; 3] = ["counted 200", "sorted", "same"];
+/// What guests have in common.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mix {
+    /// Everything.
+    Same,
+    /// Each has a [version] of busybox of its own.
+    Versions,
+    /// Besides, each runs a program that no other runs, on data of its own.
+    Programs,
+}
 
-/// What a clone does: before its pages are shared, and afterwards with the same files.
-fn script(wait: u64) -> String {
+/// Machines of the demonstration: the mix, and guests.
+const MIXES: [(Mix, u64); 4] =
+    [(Mix::Same, 10), (Mix::Same, 4), (Mix::Versions, 4), (Mix::Programs, 4)];
+
+impl Mix {
+    fn about(self) -> &'static str {
+        match self {
+            Mix::Same => "same program",
+            Mix::Versions => "other versions of it",
+            Mix::Programs => "other programs, too",
+        }
+    }
+
+    /// The version of busybox of a guest, the first of which is 1.
+    fn version(self, guest: u64) -> u8 {
+        if self == Mix::Same { 0 } else { guest as u8 }
+    }
+
+    /// What a guest runs while the scanner works.
+    fn program(self, guest: u64, wait: u64) -> String {
+        if self != Mix::Programs {
+            return "true".into();
+        }
+        match guest % 4 {
+            0 => format!(
+                "awk 'BEGIN {{ for (i = 0; i < 20000; i++) a[i] = i * 7919 % 104729; \
+                 system(\"sleep {wait}\") }}'"
+            ),
+            1 => format!("/test/big-memory 1000 20000 {guest}"),
+            2 => "seq 1 100000 | sed 's/7/seven/g' | sort -r > /tmp/sorted".into(),
+            _ => "head -c 3000000 /dev/urandom | tee /tmp/noise | md5sum".into(),
+        }
+    }
+}
+
+/// What a guest says at the end: what it has counted, that a file is what it was, and that its
+/// program ran.
+const SAID: [&str; 4] = ["counted 200", "sorted", "same", "ran"];
+
+/// What a guest does: before its pages are shared, and afterwards with the same files.
+fn script(program: &str, wait: u64) -> String {
     format!(
-        "md5sum /bin/busybox > /tmp/before\n\
+        "({program}) && echo ran &\n\
+         md5sum /bin/busybox > /tmp/before\n\
          ls -l /bin | sort > /tmp/list\n\
          i=0\n\
          while [ $i -lt 200 ]; do i=$((i+1)); done\n\
@@ -40,27 +89,30 @@ fn script(wait: u64) -> String {
          ls -l /bin | sort | cmp - /tmp/list && echo sorted\n\
          cat /bin/busybox > /tmp/copy\n\
          cmp /bin/busybox /tmp/copy && md5sum /bin/busybox | cmp - /tmp/before && echo same\n\
+         wait\n\
          sleep 1\n"
     )
 }
 
-/// So many clones, which wait so many seconds for the scanner.
-pub fn clones(
+/// So many guests, which wait so many seconds for the scanner.
+pub fn guests(
+    mix: Mix,
     arch: Arch,
     may: MayInstall,
     count: u64,
     wait: u64,
     limit: Option<Duration>,
 ) -> Scene {
-    let actors = (1..=count).map(|number| Actor {
-        name: format!("clone-{number}"),
+    let actors = (1..=count).map(|guest| Actor {
+        name: format!("clone-{guest}"),
         memory: MEMORY,
         max_memory: MEMORY,
         min_memory: MEMORY,
         limit: None,
         shares: 100,
         words: String::new(),
-        script: script(wait),
+        version: mix.version(guest),
+        script: script(&mix.program(guest, wait), wait),
     });
     Scene {
         arch,
@@ -106,50 +158,62 @@ fn parts(sample: &SharingSample) -> [(f64, f64); 2] {
     ]
 }
 
-/// Runs it, and draws.
+/// Runs each mix, and draws.
 pub fn run(arch: Arch, may: MayInstall, limit: Option<Duration>) -> Result<()> {
-    let scene = clones(arch, may, CLONES, WAIT, limit);
-    println!("{CLONES} clones of {} that share frames", size::show(MEMORY));
-    let played = scene.play()?;
-    let most = most(&played)?;
-    let [with_zeros, without] = parts(&most);
-    println!("all said what they had to");
-    println!("                        shared   reclaimed");
-    for (what, (shared, reclaimed)) in
-        [("of all pages", with_zeros), ("zero pages apart", without), ("ESX, ten clones", ESX)]
-    {
-        println!("  {what:<20} {shared:>7.1} %  {reclaimed:>8.1} %");
-    }
-    println!(
-        "  {} pages, {} of them share {} frames, {} of them zeros; {} frames saved",
-        most.all,
-        most.pages,
-        most.frames,
-        most.zero,
-        saved(&most)
-    );
-    if let Some(done) = &played.report.sharing {
-        println!(
-            "  {} merged, {} broken up, {} differed, {} could not move, {} without room; {} pages scanned in {} passes, {} of them changing",
-            done.merged,
-            done.broken,
-            done.differed,
-            done.unmovable,
-            done.no_room,
-            done.scanned,
-            done.passes,
-            done.volatile
+    println!("guests of {} that share frames", size::show(MEMORY));
+    let header = [
+        "guests",
+        "",
+        "shared %",
+        "reclaimed %",
+        "no zeros: shared %",
+        "reclaimed %",
+        "pages",
+        "sharing",
+        "frames",
+        "zeros",
+    ];
+    let mut rows = table::new(&header);
+    let folder = workspace::target_folder("demo/sharing")?;
+    let mut pictures = Vec::new();
+    for (mix, count) in MIXES {
+        let played = guests(mix, arch, may, count, WAIT, limit).play()?;
+        let most = most(&played).with_context(|| mix.about())?;
+        let mut row = vec![count.to_string(), mix.about().to_owned()];
+        row.extend(
+            parts(&most).into_iter().flat_map(|(shared, reclaimed)| {
+                [format!("{shared:.1}"), format!("{reclaimed:.1}")]
+            }),
         );
+        let counts = [most.all, most.pages, most.frames, most.zero];
+        row.extend(counts.map(|count| count.to_string()));
+        rows.add_row(row);
+        let path = folder.join(format!("{mix:?}-{count}.svg").to_lowercase());
+        std::fs::write(&path, svg(&picture(mix, &played.report.shared))?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        pictures.push(path);
     }
-    let path = workspace::target_folder("demo/sharing")?.join("sharing.svg");
-    std::fs::write(&path, svg(&picture(&played.report.shared))?)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    println!("picture: {}", path.display());
+    let (shared, reclaimed) = ESX;
+    rows.add_row(["10", "ESX's clones", &format!("{shared:.1}"), &format!("{reclaimed:.1}")]);
+    table::align_right(&mut rows, 2..header.len());
+    table::align_right(&mut rows, 0..1);
+    println!("{}", table::text(&rows));
+    let program = build::read(&busybox::file(arch, may)?)?;
+    let (differ, all) =
+        version::different_pages(&program, &version::of(arch, &program, Mix::Versions.version(1)));
+    println!(
+        "versions of busybox differ in {differ} of {all} pages of its file; a guest that copies it \
+         has pages that are alike by itself"
+    );
+    println!("all guests said what they had to");
+    for path in pictures {
+        println!("picture: {}", path.display());
+    }
     Ok(())
 }
 
 /// What is shared over time.
-fn picture(samples: &[SharingSample]) -> Picture {
+fn picture(mix: Mix, samples: &[SharingSample]) -> Picture {
     let series = |name: &str, value: fn(&SharingSample) -> u64| Series {
         name: name.into(),
         points: samples
@@ -158,7 +222,7 @@ fn picture(samples: &[SharingSample]) -> Picture {
             .collect(),
     };
     Picture {
-        title: "pages of clones that share frames".into(),
+        title: format!("pages of guests that share frames: {}", mix.about()),
         axes: ("seconds".into(), "MiB".into()),
         style: Style::Lines,
         series: vec![
@@ -176,6 +240,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn guests_differ_in_what_the_mix_says() {
+        let of = |mix: Mix| {
+            let scene = guests(mix, Arch::X86_64, MayInstall(false), 4, 1, None);
+            let distinct = |of: fn(&Actor) -> String| {
+                scene.actors.iter().map(of).collect::<std::collections::BTreeSet<_>>().len()
+            };
+            (distinct(|actor| actor.version.to_string()), distinct(|actor| actor.script.clone()))
+        };
+        assert_eq!([of(Mix::Same), of(Mix::Versions)], [(1, 1), (4, 1)]);
+        assert_eq!(of(Mix::Programs), (4, 4));
+    }
+
+    #[test]
     fn zero_pages_are_told_apart() {
         let sample = SharingSample {
             all: 1000,
@@ -189,7 +266,8 @@ mod tests {
         assert_eq!(all, (60.1, 50.0));
         assert!((apart.0 - 100.0 * 400.0 / 799.0).abs() < 1e-9);
         assert!((apart.1 - 100.0 * 300.0 / 799.0).abs() < 1e-9);
-        let picture = svg(&picture(&[sample, SharingSample { at_ms: 500, ..sample }])).unwrap();
+        let picture =
+            svg(&picture(Mix::Same, &[sample, SharingSample { at_ms: 500, ..sample }])).unwrap();
         assert!(picture.contains("of these, zeros"));
     }
 }

@@ -23,6 +23,7 @@ pub fn actor(name: &str, memory: u64, max_memory: u64, script: &str) -> Actor {
         limit: None,
         shares: 100,
         words: String::new(),
+        version: 0,
         script: script.into(),
     }
 }

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod tests;
 mod unpacked;
+pub mod version;
 
 use crate::arch::Arch;
 use crate::build::{read, write};
@@ -39,6 +40,9 @@ const DIRECTORIES: [(&str, u32); 9] = [
     ("tmp", 0o1777),
     ("usr", 0o755),
 ];
+
+/// Where busybox lies.
+const BUSYBOX: &str = "bin/busybox";
 
 /// Other names of the directory of programs, as where `/usr` is merged.
 const LINKS: [(&str, &str); 3] = [("sbin", "bin"), ("usr/bin", "../bin"), ("usr/sbin", "../bin")];
@@ -93,7 +97,20 @@ pub fn archive(arch: Arch, may: MayInstall) -> Result<PathBuf> {
 
 /// The archive for an architecture with more files in it, of each its name and its content.
 pub fn with_files(arch: Arch, may: MayInstall, files: Vec<(String, Vec<u8>)>) -> Result<Vec<u8>> {
+    of_version(arch, may, 0, files)
+}
+
+/// As [`with_files`], with that [version] of busybox.
+pub fn of_version(
+    arch: Arch,
+    may: MayInstall,
+    version: u8,
+    files: Vec<(String, Vec<u8>)>,
+) -> Result<Vec<u8>> {
     let mut tree = tree(arch, may)?;
+    if let Some(Entry::File(_, busybox)) = tree.0.get_mut(BUSYBOX) {
+        *busybox = version::of(arch, busybox, version);
+    }
     for (name, content) in files {
         tree.add(&name, Entry::File(0o644, content))?;
     }
@@ -175,7 +192,7 @@ impl Tree {
                 tree.add(&format!("bin/{applet}"), Entry::Link("busybox".into()))?;
             }
         }
-        tree.add("bin/busybox", Entry::File(0o755, busybox))?;
+        tree.add(BUSYBOX, Entry::File(0o755, busybox))?;
         for (name, target) in LINKS {
             tree.add(name, Entry::Link(target.into()))?;
         }

@@ -2,7 +2,7 @@
 
 use super::count::{Count, section};
 use crate::arch::Arch;
-use crate::demo::sharing;
+use crate::demo::sharing::{self, Mix};
 use crate::packages::MayInstall;
 use anyhow::{Result, ensure};
 use pv_wire::SharingSample;
@@ -21,7 +21,7 @@ const AT_LEAST: u64 = 2 * 460;
 /// The tests of an architecture.
 pub fn all(arch: Arch, may: MayInstall) -> Count {
     section(&format!("guests that share frames, {arch}"), |section| {
-        let played = sharing::clones(arch, may, 2, WAIT, Some(LIMIT)).play()?;
+        let played = sharing::guests(Mix::Same, arch, may, 2, WAIT, Some(LIMIT)).play()?;
         let most = sharing::most(&played);
         section.test("both said what they had to", most.as_ref().map(|_| ()).map_err(copy));
         if let Ok(most) = most {
