@@ -20,6 +20,10 @@ pub struct Check {
     /// Plant faults of the past in the core, one after the other, and look for each.
     #[arg(long, conflicts_with = "deep")]
     planted: bool,
+    /// Compare ten million pairs of pages whose hashes, of four bits, are alike: none may be merged
+    /// that differs. Takes minutes.
+    #[arg(long, conflicts_with_all = ["planted", "deep", "scope", "depth", "states", "minutes", "json"])]
+    collisions: bool,
     /// Search every scope without a bound of its depth: to the end, or for `--minutes`.
     #[arg(long)]
     deep: bool,
@@ -88,6 +92,9 @@ struct Trace {
 impl Check {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
+        if self.collisions {
+            return collisions();
+        }
         let mut words = Vec::new();
         let mut flag = |name: &str, value: Option<String>| {
             words.extend(value.map(|value| [format!("--{name}"), value]).into_iter().flatten());
@@ -116,6 +123,20 @@ impl Check {
         }
         Ok(())
     }
+}
+
+/// Runs the test that compares pages which hash alike, compiled as the search is.
+fn collisions() -> Result<()> {
+    let mut command = Command::new(toolchain::cargo());
+    command.current_dir(workspace::root());
+    command.args(["test", "--quiet", "--profile", "checker", "-p", "core-tests", "--test", "core"]);
+    command.args(["--", "--ignored", "--nocapture", "--exact"]);
+    command.arg("scanner::a_hash_of_four_bits_makes_no_wrong_merge_in_ten_million");
+    let text = process::read(&mut command)?;
+    // A test that is not there does not fail.
+    let found = text.lines().find(|line| line.contains("comparisons"));
+    println!("{}", found.with_context(|| format!("no comparison was made: {text}"))?);
+    Ok(())
 }
 
 impl Row {
