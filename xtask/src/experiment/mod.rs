@@ -4,6 +4,7 @@
 mod admission;
 mod balloon_size;
 mod booted;
+mod cow_storm;
 mod domains;
 mod estimators;
 mod fleet;
@@ -53,7 +54,7 @@ struct Entry {
 }
 
 /// Every experiment, in the order of the book.
-const ALL: [Entry; 14] = [
+const ALL: [Entry; 15] = [
     Entry {
         name: "idle-tax",
         about: "two guests of 256 MB, one idle: ESX's experiment",
@@ -118,6 +119,11 @@ const ALL: [Entry; 14] = [
         name: "isolation",
         about: "boots guests: what a fork bomb and a memory toucher cost their neighbour",
         run: isolation::run,
+    },
+    Entry {
+        name: "cow-storm",
+        about: "boots clones: all write what they share at once, and the machine has nothing left",
+        run: cow_storm::run,
     },
     Entry {
         name: "domains-128",
