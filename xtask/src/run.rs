@@ -70,7 +70,7 @@ pub struct Run {
     #[arg(long, value_name = "MS", requires = "policy", value_parser = clap::value_parser!(u64).range(10..=600_000))]
     round: Option<u64>,
     /// A demonstration: `overcommit`, guests whose maxima exceed the machine; `sharing`, clones
-    /// whose pages share frames.
+    /// whose pages share frames. With --share the former's guests share frames, too.
     #[arg(long, value_name = "NAME", conflicts_with_all = [
         "native", "guest", "manifest", "guests", "memory", "debug", "gdb", "focus", "trace", "plain", "keep", "census",
     ])]
@@ -178,7 +178,7 @@ impl Run {
         }
         if let Some(demo) = self.demo {
             let may = MayInstall(!self.no_install);
-            return demo.run(self.arch, may, self.policy.as_deref(), self.timeout);
+            return demo.run(self.arch, may, self.policy.as_deref(), self.share, self.timeout);
         }
         if self.windows == When::Always && (self.plain || self.json || self.gdb) {
             bail!("--windows takes the terminal: it goes without --plain, --json and --gdb");

@@ -10,6 +10,7 @@ use crate::{size, workspace};
 use anyhow::{Context, Result, ensure};
 use pv_wire::MemorySample;
 use std::fmt::Write;
+use std::num::NonZero;
 use std::path::Path;
 use std::time::Duration;
 
@@ -52,7 +53,13 @@ fn script(guest: u64) -> String {
 }
 
 /// Runs it, and draws.
-pub fn run(arch: Arch, may: MayInstall, policy: &str, limit: Option<Duration>) -> Result<()> {
+pub fn run(
+    arch: Arch,
+    may: MayInstall,
+    policy: &str,
+    share: Option<NonZero<u64>>,
+    limit: Option<Duration>,
+) -> Result<()> {
     let actors = (0..GUESTS).map(|guest| Actor {
         name: format!("guest-{}", guest + 1),
         memory: MEMORY,
@@ -69,10 +76,13 @@ pub fn run(arch: Arch, may: MayInstall, policy: &str, limit: Option<Duration>) -
         may,
         limit,
         memory: MACHINE,
-        words: format!("policy={policy} round=500"),
-        group: 0,
+        words: share.iter().fold(format!("policy={policy} round=500"), |words, share| {
+            format!("{words} share={share}")
+        }),
+        group: share.map_or(0, |_| 1),
         shown: true,
         stretches: false,
+        audit: None,
         actors: actors.collect(),
     };
     println!(

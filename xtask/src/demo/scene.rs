@@ -51,6 +51,8 @@ pub struct Scene {
     pub shown: bool,
     /// Whether the hypervisor measures for how long it keeps the processor.
     pub stretches: bool,
+    /// Debug images, which are audited after every so many entries from guests.
+    pub audit: Option<u32>,
     pub actors: Vec<Actor>,
 }
 
@@ -89,8 +91,9 @@ impl Scene {
         }
         let mut plan = Planned::from_requests(requests, Some(self.memory))?;
         plan.options.stretches = self.stretches;
-        let ready =
-            Prepare { arch: self.arch, debug: false, may: self.may, plan: &plan }.prepare()?;
+        plan.options.audit_period = self.audit.unwrap_or(plan.options.audit_period);
+        let debug = self.audit.is_some();
+        let ready = Prepare { arch: self.arch, debug, may: self.may, plan: &plan }.prepare()?;
         let words = format!("focus=0 {}", self.words);
         let boot = qemu::Boot { command_line: &words, ..ready.boot(&plan) };
         let mut command = qemu::command(&ready.qemu, self.arch, &boot);

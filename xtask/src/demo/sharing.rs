@@ -123,6 +123,7 @@ pub fn guests(
         group: 1,
         shown: false,
         stretches: false,
+        audit: None,
         actors: actors.collect(),
     }
 }

@@ -44,6 +44,7 @@ pub fn machine(memory: u64, words: &str, actors: Vec<Actor>) -> Scene {
         group: 0,
         shown: false,
         stretches: false,
+        audit: None,
         actors,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::count::{Count, section};
 use crate::arch::Arch;
+use crate::demo::scene::{Played, Scene};
 use crate::demo::sharing::{self, Mix};
 use crate::packages::MayInstall;
 use anyhow::{Result, ensure};
@@ -13,6 +14,9 @@ const LIMIT: Duration = Duration::from_secs(300);
 
 /// Seconds of the machine's time that the guests give the scanner.
 const WAIT: u64 = 8;
+
+/// Entries from guests from one audit to the next.
+const AUDIT: u32 = 60;
 
 /// Pages that are no zeros and that two guests share at least: the file of programs has 460 and
 /// more, and each guest has it twice.
@@ -27,12 +31,23 @@ pub fn all(arch: Arch, may: MayInstall) -> Count {
         if let Ok(most) = most {
             section.test("what both have is shared", is_shared(&most));
         }
+        let scene = sharing::guests(Mix::Same, arch, may, 2, WAIT, Some(LIMIT));
+        let audited = Scene { audit: Some(AUDIT), ..scene }.play()?;
+        section.test("both, audited", sharing::most(&audited).and_then(|_| is_audited(&audited)));
         Ok(())
     })
 }
 
 fn copy(error: &anyhow::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:#}")
+}
+
+fn is_audited(played: &Played) -> Result<()> {
+    let audits = played.report.totals.map_or(0, |totals| totals.audits);
+    let broken = played.report.sharing.map_or(0, |sharing| sharing.broken);
+    ensure!(audits > 100, "the audit ran {audits} times");
+    ensure!(broken > 100, "{broken} pages that shared a frame were written");
+    Ok(())
 }
 
 fn is_shared(most: &SharingSample) -> Result<()> {
