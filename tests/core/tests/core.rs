@@ -40,5 +40,6 @@ mod smoke;
 mod steps;
 mod sweep;
 mod teardown;
+mod together;
 mod traps;
 mod user_mode;
