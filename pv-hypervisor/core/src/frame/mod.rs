@@ -20,6 +20,8 @@ use hypercall_abi::addr::Level;
 
 mod count;
 mod extent;
+mod lists;
+mod shared;
 mod table;
 
 pub use count::COUNT_MAX;

@@ -1,12 +1,11 @@
-//! The frame table: one [`Frame`] for each frame of memory, and the lists of those that
-//! nobody owns. The lists are linked both ways, so that a frame leaves one wherever it is.
+//! The frame table: one [`Frame`] for each frame of memory, how it is made, and how a frame is looked
+//! at.
 
 use super::extent::Blocks;
-use super::{Frame, GroupKey, Link, Owned, Shared};
-use crate::machine::Machine;
-use crate::planted::{Bug, Planted};
+use super::{Frame, Link, Owned};
+use crate::planted::Planted;
 use crate::share::SharingTotals;
-use crate::tlb::{Epoch, Tlb};
+use crate::tlb::Epoch;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use hypercall_abi::{DomainId, Error, Mfn};
@@ -36,20 +35,21 @@ pub enum RegionKind {
 /// Every frame from `base` on, and two lists.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct FrameTable {
-    base: Mfn,
+    pub(super) base: Mfn,
     pub(super) frames: Vec<Frame>,
-    free: List,
-    dirty: List,
+    pub(super) free: List,
+    pub(super) dirty: List,
     pub(super) blocks: Blocks,
     /// What is shared.
     pub(crate) sharing: SharingTotals,
-    planted: Planted,
+    pub(super) planted: Planted,
 }
 
+/// A list through the frames themselves.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct List {
-    head: Link,
-    length: u32,
+pub(super) struct List {
+    pub(super) head: Link,
+    pub(super) length: u32,
 }
 
 impl List {
@@ -178,7 +178,7 @@ impl FrameTable {
     }
 
     #[inline(always)]
-    fn index(&self, frame: Mfn) -> Option<usize> {
+    pub(super) fn index(&self, frame: Mfn) -> Option<usize> {
         let index = frame.0.wrapping_sub(self.base.0);
         if index < self.frames.len() as u64 { Some(index as usize) } else { None }
     }
@@ -259,186 +259,6 @@ impl FrameTable {
             _ => None,
         }
     }
-
-    /// The state of a frame that pages share.
-    pub(crate) fn shared(&self, frame: Mfn) -> Option<&Shared> {
-        match self.get(frame) {
-            Ok(Frame::Shared(shared)) => Some(shared),
-            _ => None,
-        }
-    }
-
-    /// The state of a frame that pages share, to be changed.
-    pub(crate) fn shared_mut(&mut self, frame: Mfn) -> Option<&mut Shared> {
-        match self.index(frame).map(|index| &mut self.frames[index]) {
-            Some(Frame::Shared(shared)) => Some(shared),
-            _ => None,
-        }
-    }
-
-    /// Makes an owned frame one that pages share. The one page that it backs so far has all
-    /// the references but the owner's, all for reading.
-    pub(crate) fn begin_sharing(&mut self, frame: Mfn, group: GroupKey, zero: bool) {
-        let owned = *self.held(frame);
-        debug_assert!(owned.type_count == 0 && owned.kind == super::Type::None);
-        let (entries, epoch) = (owned.references - 1, owned.epoch);
-        let index = (frame.0 - self.base.0) as usize;
-        self.frames[index] = Frame::Shared(Shared { sharers: 1, entries, epoch, group, zero });
-        self.sharing.frames += 1;
-        self.count_sharer(zero, true);
-    }
-
-    fn count_sharer(&mut self, zero: bool, more: bool) {
-        let SharingTotals { pages, zero_pages, .. } = &mut self.sharing;
-        for count in [Some(pages), zero.then_some(zero_pages)].into_iter().flatten() {
-            *count = if more { *count + 1 } else { *count - 1 };
-        }
-    }
-
-    /// Adds a page to a shared frame, with so many entries.
-    pub(crate) fn add_sharer(&mut self, frame: Mfn, entries: u32) {
-        let Some(shared) = self.shared_mut(frame) else { return };
-        shared.sharers += 1;
-        shared.entries += entries;
-        let zero = shared.zero;
-        self.count_sharer(zero, true);
-    }
-
-    /// Makes a frame that a single page is backed by the frame of that page's domain again,
-    /// named by nothing.
-    pub(crate) fn end_sharing(&mut self, frame: Mfn, owner: DomainId) {
-        if let Some(Shared { sharers: 1, entries: 0, epoch, zero, .. }) =
-            self.shared(frame).copied()
-        {
-            self.sharing.frames -= 1;
-            self.count_sharer(zero, false);
-            let index = (frame.0 - self.base.0) as usize;
-            self.frames[index] = Frame::Owned(Owned { epoch, ..Owned::new(owner) });
-        }
-    }
-
-    /// Takes one page away from a shared frame, which goes with the last.
-    pub(crate) fn drop_sharer(&mut self, frame: Mfn) {
-        let Some(shared) = self.shared_mut(frame) else { return };
-        debug_assert!(shared.sharers > 0, "a sharer that it has not");
-        shared.sharers -= 1;
-        let Shared { sharers, entries, epoch, zero, .. } = *shared;
-        self.count_sharer(zero, false);
-        if sharers == 0 {
-            self.sharing.frames -= 1;
-            debug_assert!(entries == 0, "an entry without a sharer");
-            self.push_dirty((frame.0 - self.base.0) as usize, epoch);
-        }
-    }
-
-    /// Takes a frame for `domain`: scrubbed, referenced by nothing else.
-    pub(crate) fn take<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        tlb: &mut Tlb,
-        domain: DomainId,
-    ) -> Option<Mfn> {
-        if self.free.head.is_none() {
-            self.scrub_one(machine, tlb);
-        }
-        let index = index_of(self.free.head?);
-        self.unlink_free(index);
-        self.frames[index] = Frame::Owned(Owned::new(domain));
-        let frame = Mfn(self.base.0 + index as u64);
-        self.blocks.lost(frame, 1);
-        Some(frame)
-    }
-
-    /// Gives a frame back that nothing refers to any more; it is dirty until scrubbed.
-    pub(crate) fn release(&mut self, frame: Mfn) {
-        let owned = *self.held(frame);
-        debug_assert!(owned.is_unreferenced() && owned.type_count == 0);
-        let index = (frame.0 - self.base.0) as usize;
-        self.push_dirty(index, owned.epoch);
-    }
-
-    /// Puts a frame that is on no list before the dirty ones.
-    fn push_dirty(&mut self, index: usize, epoch: Epoch) {
-        self.frames[index] = Frame::Dirty { next: self.dirty.head, previous: None, epoch };
-        self.joined_dirty(index, index);
-        self.blocks.gained(Mfn(self.base.0 + index as u64), 1);
-    }
-
-    /// The first of the dirty list.
-    pub(super) fn dirty_head(&self) -> Link {
-        self.dirty.head
-    }
-
-    /// A chain of dirty frames, one after another in the table, was put before the list.
-    pub(super) fn joined_dirty(&mut self, last: usize, first: usize) {
-        if let Some(head) = self.dirty.head {
-            self.set_previous(index_of(head), link(last));
-        }
-        let count = (last - first) as u32 + 1;
-        self.dirty = List { head: link(first), length: self.dirty.length + count };
-    }
-
-    fn set_previous(&mut self, index: usize, link: Link) {
-        if let Frame::Free { previous, .. } | Frame::Dirty { previous, .. } =
-            &mut self.frames[index]
-        {
-            *previous = link;
-        }
-    }
-
-    fn set_next(&mut self, index: usize, link: Link) {
-        if let Frame::Free { next, .. } | Frame::Dirty { next, .. } = &mut self.frames[index] {
-            *next = link;
-        }
-    }
-
-    /// Takes a free frame off its list, wherever it is; its state is the caller's to change.
-    pub(super) fn unlink_free(&mut self, index: usize) {
-        let Frame::Free { next, previous } = self.frames[index] else {
-            unreachable!("the free list holds free frames")
-        };
-        match previous {
-            Some(previous) => self.set_next(index_of(previous), next),
-            None => self.free.head = next,
-        }
-        if let Some(next) = next {
-            self.set_previous(index_of(next), previous);
-        }
-        self.free.length -= 1;
-    }
-
-    /// Flushes (if need be) and scrubs one dirty frame, in this order: a processor with a
-    /// writable translation could write after the scrub (XSA-511). False when none is dirty.
-    pub(crate) fn scrub_one<M: Machine>(&mut self, machine: &mut M, tlb: &mut Tlb) -> bool {
-        let Some(head) = self.dirty.head else { return false };
-        self.scrub(machine, tlb, Mfn(self.base.0 + index_of(head) as u64))
-    }
-
-    /// The same of one frame, wherever it is on the list. False when it is not dirty.
-    pub(crate) fn scrub<M: Machine>(&mut self, machine: &mut M, tlb: &mut Tlb, frame: Mfn) -> bool {
-        let Some(index) = self.index(frame) else { return false };
-        let Frame::Dirty { next, previous, epoch } = self.frames[index] else { return false };
-        if !self.planted.has(Bug::ScrubWithoutFlush) {
-            tlb.flush_since(machine, epoch);
-        }
-        if !self.planted.has(Bug::ScrubForgotten) {
-            machine.zero(frame);
-        }
-        match previous {
-            Some(previous) => self.set_next(index_of(previous), next),
-            None => self.dirty.head = next,
-        }
-        if let Some(next) = next {
-            self.set_previous(index_of(next), previous);
-        }
-        self.dirty.length -= 1;
-        self.frames[index] = Frame::Free { next: self.free.head, previous: None };
-        if let Some(head) = self.free.head {
-            self.set_previous(index_of(head), link(index));
-        }
-        self.free = List { head: link(index), length: self.free.length + 1 };
-        true
-    }
 }
 
 #[cfg(test)]
@@ -460,11 +280,11 @@ impl FrameTable {
 }
 
 /// Links count from one, so that none is zero.
-fn link(index: usize) -> Link {
+pub(super) fn link(index: usize) -> Link {
     NonZeroU32::new(index as u32 + 1)
 }
 
-fn index_of(link: NonZeroU32) -> usize {
+pub(super) fn index_of(link: NonZeroU32) -> usize {
     link.get() as usize - 1
 }
 
