@@ -39,7 +39,12 @@ impl Builder {
 
     /// Builds a package of this workspace and returns its ELF file.
     pub fn package(&self, package: &str) -> Result<PathBuf> {
-        let mut command = self.command("build", &format!("images/{}", self.arch))?;
+        self.build(self.image("build", package)?, package)
+    }
+
+    /// The cargo command for an image of this workspace.
+    fn image(&self, subcommand: &str, package: &str) -> Result<Command> {
+        let mut command = self.command(subcommand, &format!("images/{}", self.arch))?;
         command.current_dir(workspace::root()).args(["--package", package]);
         if self.debug {
             command.args(["--profile", DEBUG_PROFILE]);
@@ -48,7 +53,7 @@ impl Builder {
         if self.debug && package == HYPERVISOR {
             command.args(["--features", "audit"]);
         }
-        self.build(command, package)
+        Ok(command)
     }
 
     /// Builds the programs that guests run as their processes: their files.
@@ -65,8 +70,7 @@ impl Builder {
 
     /// Builds a package of this workspace anew, linked with another linker of LLVM's.
     pub fn linked_with(&self, linker: &Path, package: &str) -> Result<PathBuf> {
-        let mut command = self.command("rustc", &format!("images/{}", self.arch))?;
-        command.current_dir(workspace::root()).args(["--package", package]);
+        let command = self.image("rustc", package)?;
         let mut flag = OsString::from("-Clinker=");
         flag.push(linker);
         // For the program alone: as the target's own linker it would have everything built again.

@@ -132,6 +132,12 @@ impl<P: Platform> Storage for Store<'_, P> {
     fn clear(&mut self, page: Pfn) {
         self.platform.clear(page);
     }
+    fn names_content(&self) -> bool {
+        self.platform.names_content()
+    }
+    fn name_content(&mut self, page: Pfn, content: u64) {
+        self.platform.name_content(page, content);
+    }
     fn random(&mut self, to: &mut [u8]) {
         self.platform.random(to);
     }

@@ -222,6 +222,15 @@ pub trait Platform {
         false
     }
 
+    /// Whether pages of files that are alike can share memory with those of other machines.
+    fn names_content(&self) -> bool {
+        false
+    }
+
+    /// A page of a file holds what that number stands for: another page of the same number, be it
+    /// another machine's, most probably holds the same.
+    fn name_content(&mut self, _page: Pfn, _content: u64) {}
+
     /// Fills with bytes that nobody can guess, as far as the machine has any.
     fn random(&mut self, to: &mut [u8]);
 }

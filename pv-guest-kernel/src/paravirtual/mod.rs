@@ -174,6 +174,14 @@ impl Platform for Paravirtual {
         self.pages.clear(page);
     }
 
+    fn names_content(&self) -> bool {
+        self.sharing
+    }
+
+    fn name_content(&mut self, page: Pfn, content: u64) {
+        sharing::name(page, content);
+    }
+
     fn new_space(&mut self, take: &mut dyn FnMut() -> Option<Pfn>) -> Result<Space, NoPage> {
         self.tables.new_space(&self.memory, take)
     }

@@ -30,6 +30,11 @@ pub fn offer(page: Pfn) {
     offer_all(page, 1);
 }
 
+/// A page of a file may share its frame, with pages that were named by the same number first of all.
+pub fn name(page: Pfn, content: u64) {
+    must(calls::share_advise(page, 1, Advice::Share, content));
+}
+
 /// Whether a page has a frame of its own from here on: until it is offered its frame does not
 /// change. It has none when it shares one and the hypervisor has no other: it stays offered.
 #[must_use]

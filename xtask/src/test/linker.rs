@@ -49,7 +49,8 @@ fn rust_lld() -> Option<PathBuf> {
 
 fn run(linker: &Path, arch: Arch, may: MayInstall, progress: &Progress) -> Result<()> {
     let qemu = qemu::find(arch, may)?;
-    let builder = Builder::new(arch, false, may)?;
+    // Debug images: the same linker scripts, and not optimized twice over as a whole.
+    let builder = Builder::new(arch, true, may)?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     progress.at(HYPERVISOR);
     let hypervisor = read(&builder.linked_with(linker, HYPERVISOR)?)?;

@@ -31,6 +31,7 @@ pub fn all(arch: Arch, may: MayInstall) -> Count {
         if let Ok(most) = most {
             section.test("what both have is shared", is_shared(&most));
         }
+        section.test("pages of files are named, and found by that", is_named(&played));
         let scene = sharing::guests(Mix::Same, arch, may, 2, WAIT, Some(LIMIT));
         let audited = Scene { audit: Some(AUDIT), ..scene }.play()?;
         section.test("both, audited", sharing::most(&audited).and_then(|_| is_audited(&audited)));
@@ -40,6 +41,12 @@ pub fn all(arch: Arch, may: MayInstall) -> Count {
 
 fn copy(error: &anyhow::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:#}")
+}
+
+fn is_named(played: &Played) -> Result<()> {
+    let named = played.report.sharing.map_or(0, |sharing| sharing.named);
+    ensure!(named >= AT_LEAST / 2, "{named} pairs of pages were named");
+    Ok(())
 }
 
 fn is_audited(played: &Played) -> Result<()> {

@@ -25,6 +25,11 @@ impl FileContent {
         self.pages.len()
     }
 
+    /// Its pages, each with which of the file's it is.
+    pub fn numbered_pages(&self) -> impl Iterator<Item = (u64, Pfn)> {
+        self.pages.iter().map(|(number, page)| (*number, *page))
+    }
+
     #[cfg(test)]
     pub fn pages(&self) -> impl Iterator<Item = Pfn> {
         self.pages.values().copied()

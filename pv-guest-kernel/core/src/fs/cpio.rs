@@ -9,6 +9,7 @@ use super::{
     DeviceNumber, Errno, FileSystem, FileType, Ino, Limits, NAME_MAX, PATH_MAX, Storage, Time,
     content::FileContent, directory::Directory, inode::Content, pipe::Pipe, space::entry_bytes,
 };
+use crate::PAGE;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use core::fmt;
 
@@ -120,6 +121,20 @@ struct Record<'a> {
     name: &'a [u8],
     content: &'a [u8],
     end: usize,
+}
+
+/// A number for what is in a page of a file, not 0: FNV-1a by words. Whoever compares pages by it
+/// compares them in full afterwards.
+fn content_number(bytes: &[u8]) -> u64 {
+    let words = bytes.chunks(8).map(|chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_le_bytes(word)
+    });
+    let hash = words.fold(0xcbf2_9ce4_8422_2325, |hash: u64, word| {
+        (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23)
+    });
+    hash.max(1)
 }
 
 /// The part of an archive from a place on, if it is that long.
@@ -282,6 +297,13 @@ impl Unpacking<'_> {
             let rest = &record.content[done..];
             let written = content.write(done as u64, rest, self.storage, &mut self.fs.space);
             done += written.map_err(Rule::Room)?;
+        }
+        if self.storage.names_content() {
+            for (number, page) in content.numbered_pages() {
+                let from = record.content.len().min(number as usize * PAGE);
+                let to = record.content.len().min(from + PAGE);
+                self.storage.name_content(page, content_number(&record.content[from..to]));
+            }
         }
         Ok(())
     }

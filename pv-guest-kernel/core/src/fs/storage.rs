@@ -17,6 +17,12 @@ pub trait Storage {
     fn read(&self, page: Pfn, offset: usize, to: &mut [u8]);
     /// Writes bytes of a page.
     fn write(&mut self, page: Pfn, offset: usize, from: &[u8]);
+    /// Whether anybody wants to know which pages of files are alike.
+    fn names_content(&self) -> bool {
+        false
+    }
+    /// Pages that were named by the same number most probably hold the same.
+    fn name_content(&mut self, _page: Pfn, _content: u64) {}
     /// Fills a page with zeros.
     fn clear(&mut self, page: Pfn);
     /// Fills with bytes that nobody can guess, for `/dev/random` and `/dev/urandom`.

@@ -122,8 +122,8 @@ pub(crate) fn immediate<P: Platform, M: Machine, I: Immediate<P, M>>(
         Number::P2mRegister => by.made(|state, machine, slot, args| {
             p2m_register::run(state, machine, slot, &P2mRegister::decode(args)?)
         }),
-        Number::ShareAdvise => by.made(|state, machine, slot, args| {
-            share_advise::run(state, machine, slot, &ShareAdvise::decode(args)?)
+        Number::ShareAdvise => by.made(|state, _, slot, args| {
+            share_advise::run(state, slot, &ShareAdvise::decode(args)?)
         }),
         Number::PteUpdate
         | Number::PtPin

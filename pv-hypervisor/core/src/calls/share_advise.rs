@@ -3,7 +3,6 @@
 //! identified are compared with what was identified alike before.
 
 use crate::domain::Slot;
-use crate::machine::Machine;
 use crate::platform::Platform;
 use crate::state::State;
 use hypercall_abi::calls::ShareAdvise;
@@ -11,9 +10,8 @@ use hypercall_abi::calls::share_advise::Advice;
 use hypercall_abi::{Error, Pfn};
 
 #[inline(never)]
-pub(super) fn run<P: Platform, M: Machine>(
+pub(super) fn run<P: Platform>(
     state: &mut State<P>,
-    machine: &mut M,
     slot: Slot,
     call: &ShareAdvise,
 ) -> Result<u64, Error> {
@@ -27,7 +25,7 @@ pub(super) fn run<P: Platform, M: Machine>(
     if content != 0 && advice == Advice::Share {
         for page in 0..count {
             let name = Pfn(first.0 + page);
-            state.note_content(machine, slot, name, content.wrapping_add(page));
+            state.note_content(slot, name, content.wrapping_add(page));
         }
     }
     Ok(count)

@@ -16,12 +16,16 @@ use crate::frame::GroupKey;
 use crate::machine::{FRAME_WORDS, Machine};
 use crate::platform::Platform;
 use crate::state::State;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use hypercall_abi::{Mfn, Pfn};
 
 /// Words of the advice of a domain that one step looks at, and domains.
 const WORDS_A_STEP: usize = 64;
 const SLOTS_A_STEP: usize = 8;
+
+/// Pairs that guests have named and that wait, at most: beyond, the scanner finds them.
+const MAX_NAMED: usize = 2048;
 
 /// How the scanner works.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -99,6 +103,8 @@ pub(crate) struct Scanner {
     /// Where it is.
     slot: usize,
     page: u64,
+    /// Pairs that guests have named, and that no batch had room for so far.
+    named: VecDeque<(PageName, PageName)>,
     /// When the first pair of the batch was found.
     gathering_since: u64,
     counters: ScanCounters,
@@ -128,8 +134,9 @@ impl<P: Platform> State<P> {
     /// Lets a scanner look for pages that are alike. False when the heap has no room for what it
     /// remembers.
     pub fn enable_scanner(&mut self, config: ScanConfig) -> bool {
-        let (mut partial, mut buckets) = (Vec::new(), Vec::new());
-        if partial.try_reserve_exact(self.frames.len()).is_err()
+        let (mut partial, mut buckets, mut named) = (Vec::new(), Vec::new(), VecDeque::new());
+        if named.try_reserve_exact(MAX_NAMED).is_err()
+            || partial.try_reserve_exact(self.frames.len()).is_err()
             || buckets.try_reserve_exact(MAX_DOMAINS + 1).is_err()
         {
             return false;
@@ -146,6 +153,7 @@ impl<P: Platform> State<P> {
             hashing,
             slot: 0,
             page: 0,
+            named,
             gathering_since: 0,
             counters: ScanCounters::default(),
         });
@@ -178,7 +186,12 @@ impl<P: Platform> State<P> {
         let waits = now.saturating_sub(scanner.gathering_since) > self.config.ticks_per_second / 10;
         let pairs = batch.pairs.len();
         let merge = batch.stage != Stage::Gathering || pairs == MAX_PAIRS || pairs > 0 && waits;
-        let scanned = !merge && self.scan_next(machine, &mut scanner, now);
+        // What guests have named is not looked for.
+        let named = if merge { None } else { scanner.named.pop_front() };
+        if let Some((first, second)) = named {
+            let _ = self.want_merge_of(machine, Side::Page(first), second, None);
+        }
+        let scanned = named.is_some() || !merge && self.scan_next(machine, &mut scanner, now);
         if pairs == 0 {
             scanner.gathering_since = now;
         }
@@ -335,13 +348,7 @@ impl<P: Platform> State<P> {
 
     /// A guest says what is in a page: it is compared with the page of the group of which the
     /// same was said last.
-    pub(crate) fn note_content<M: Machine>(
-        &mut self,
-        machine: &M,
-        slot: Slot,
-        page: Pfn,
-        content: u64,
-    ) {
+    pub(crate) fn note_content(&mut self, slot: Slot, page: Pfn, content: u64) {
         let Some(mut scanner) = self.sharing.scanner.take() else { return };
         let hash = scanner.hashing.of_content(self.group_of(slot), content);
         let name = PageName { domain: self.domain(slot).id, page };
@@ -352,12 +359,12 @@ impl<P: Platform> State<P> {
                 .map(|domain| PageName { domain: domain.id, page }),
             _ => None,
         };
-        let wanted =
-            other.is_some_and(|other| self.want_merge_of(machine, Side::Page(other), name, None));
-        if wanted {
-            scanner.counters.named += 1;
-        } else {
-            scanner.hints.add_content(hash, slot, page);
+        match other.filter(|_| scanner.named.len() < MAX_NAMED) {
+            Some(other) => {
+                scanner.counters.named += 1;
+                scanner.named.push_back((other, name));
+            }
+            None => scanner.hints.add_content(hash, slot, page),
         }
         self.sharing.scanner = Some(scanner);
     }

@@ -98,6 +98,27 @@ fn the_last_content_of_a_file_counts() {
     assert_eq!((world.stat("/c").unwrap().links, world.pages.taken()), (3, 1));
 }
 
+/// Pages of files get the same number exactly if they are alike, wherever they lie.
+#[test]
+fn pages_that_are_alike_are_named_alike() {
+    let page = |seed: usize| (0..PAGE).map(move |at| (at * seed % 253) as u8);
+    let two: Vec<u8> = page(3).chain(page(5)).collect();
+    let moved: Vec<u8> = page(5).chain(page(7)).chain(*b"tail").collect();
+    let archive = Archive::default()
+        .add("first", FILE, &two)
+        .add("second", FILE, &moved)
+        .add("third", FILE, b"tail")
+        .end();
+    let world = world(&archive.0);
+    let numbers: Vec<u64> = world.pages.named.iter().map(|(_, number)| *number).collect();
+    let [three, five, again, seven, tail, tail_again] = numbers[..] else {
+        panic!("six pages hold content: {numbers:?}")
+    };
+    assert_eq!((five, tail), (again, tail_again));
+    let different = std::collections::BTreeSet::from([0, three, five, seven, tail]);
+    assert_eq!(different.len(), 5);
+}
+
 #[test]
 fn archives_can_follow_one_another() {
     let first = Archive::default().add("a", DIRECTORY, b"").linked("f", FILE, b"1", 5, 2).end();

@@ -27,6 +27,8 @@ pub struct Pages {
     next: u64,
     /// Pages that can still be taken.
     pub left: usize,
+    /// Pages whose content was named, and by which number.
+    pub named: Vec<(Pfn, u64)>,
 }
 
 impl Pages {
@@ -36,6 +38,13 @@ impl Pages {
 }
 
 impl Storage for Pages {
+    fn names_content(&self) -> bool {
+        true
+    }
+    fn name_content(&mut self, page: Pfn, content: u64) {
+        assert!(self.pages.contains_key(&page.0), "a page that was taken");
+        self.named.push((page, content));
+    }
     fn take(&mut self) -> Option<Pfn> {
         self.left = self.left.checked_sub(1)?;
         self.next += 1;
@@ -126,7 +135,7 @@ impl World {
     }
 
     pub fn with(limits: Limits, pages: usize) -> Self {
-        let pages = Pages { pages: BTreeMap::new(), next: 0, left: pages };
+        let pages = Pages { pages: BTreeMap::new(), next: 0, left: pages, named: Vec::new() };
         Self { fs: FileSystem::new(limits), pages, table: Table::default(), uid: 0, umask: 0 }
     }
 
