@@ -25,8 +25,10 @@ use crate::{check, process, toolchain, workspace};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use count::{Count, counted, section};
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Run every test: on the host, then emulated on both architectures.
@@ -47,36 +49,71 @@ impl Test {
     /// Runs the command. It ends the process, so that the count is the last line.
     pub fn run(self) -> Result<()> {
         let may = MayInstall(!self.no_install);
-        let mut count = Count::default();
+        // An emulator keeps one processor busy, and so does a search of the model checker.
+        let mut parts: VecDeque<Part> = VecDeque::new();
         if self.arch.is_none() {
-            for (title, words) in HOST {
-                count += host(title, words).unwrap_or_else(|error| {
-                    eprintln!("{error:#}");
-                    Count::FAILED
-                });
-            }
-            for (title, words) in SEARCHES {
-                count += search(title, words);
-            }
-            count += programs::all(may);
+            parts.push_back(Box::new(move || on_the_host(may)));
+            parts.push_back(Box::new(searches));
         }
         if !self.host {
-            // An emulator keeps one processor busy: the architectures have one each.
-            count += std::thread::scope(|scope| {
-                let under_way: Vec<_> = Arch::chosen(self.arch)
-                    .into_iter()
-                    .map(|arch| scope.spawn(move || emulated(arch, may)))
-                    .collect();
-                under_way.into_iter().fold(Count::default(), |mut count, one| {
-                    count += one.join().unwrap_or(Count::FAILED);
-                    count
-                })
-            });
+            for arch in Arch::chosen(self.arch) {
+                parts.push_back(Box::new(move || emulated(arch, may)));
+            }
+        }
+        let mut count = side_by_side(parts);
+        if !self.host {
             count += refused::all(self.arch.unwrap_or_default(), may);
         }
         println!("{count}");
         std::process::exit(i32::from(count.failed > 0));
     }
+}
+
+/// A part of the tests, which can run beside any other.
+type Part = Box<dyn FnOnce() -> Count + Send>;
+
+/// Runs two parts at a time, in their order.
+fn side_by_side(parts: VecDeque<Part>) -> Count {
+    let parts = Mutex::new(parts);
+    let lane = || {
+        let mut count = Count::default();
+        loop {
+            let part = parts.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            match part {
+                Some(part) => count += part(),
+                None => return count,
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let lanes = [scope.spawn(lane), scope.spawn(lane)];
+        lanes.into_iter().fold(Count::default(), |mut count, lane| {
+            count += lane.join().unwrap_or(Count::FAILED);
+            count
+        })
+    })
+}
+
+/// The tests that run on the host.
+fn on_the_host(may: MayInstall) -> Count {
+    let mut count = Count::default();
+    for (title, words) in HOST {
+        count += host(title, words).unwrap_or_else(|error| {
+            eprintln!("{error:#}");
+            Count::FAILED
+        });
+    }
+    count += programs::all(may);
+    count
+}
+
+/// The searches of the model checker.
+fn searches() -> Count {
+    let mut count = Count::default();
+    for (title, words) in SEARCHES {
+        count += search(title, words);
+    }
+    count
 }
 
 /// The tests of an architecture.
