@@ -22,7 +22,7 @@ struct Demo {
 
 const DEMOS: &[Demo] = &[
     Demo { title: "two guests", options: &[] },
-    Demo { title: "two guests, audited", options: &["--debug", "--audit", "400"] },
+    Demo { title: "two guests, audited", options: &["--debug", "--audit", "4", "--memory", "80M"] },
     Demo { title: "32 guests", options: &["--guests", "32"] },
 ];
 
