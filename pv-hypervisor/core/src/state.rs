@@ -74,8 +74,8 @@ pub struct State<P: Platform> {
     pub(crate) budget: u32,
     /// Pages that share a frame.
     pub sharing: Sharing,
-    /// Pages that were put away.
-    pub reclaim: Reclaim,
+    /// Pages that were put away. Elsewhere, so that what every call looks at lies close together.
+    pub reclaim: Box<Reclaim>,
     pub(crate) planted: Planted,
     pub(crate) platform: PhantomData<P>,
 }
@@ -103,7 +103,7 @@ impl<P: Platform> State<P> {
             ending: 0,
             budget: crate::budget::UNITS,
             sharing: Sharing::OFF,
-            reclaim: Reclaim::OFF,
+            reclaim: Box::new(Reclaim::OFF),
             planted: Planted::default(),
             platform: PhantomData,
         })

@@ -37,6 +37,7 @@ pub(crate) use swap::SwapPlace;
 use crate::platform::Platform;
 use crate::share::PageName;
 use crate::state::State;
+use alloc::vec::Vec;
 use hypercall_abi::DomainId;
 use pack::Packing;
 use parcels::Parcels;
@@ -51,7 +52,7 @@ pub struct Reclaim {
     pub(crate) parcels: Parcels,
     pub(crate) swap: SwapPlaces,
     /// Pages that were put away and are in their frames still.
-    waiting: heapless::Vec<PageName, MAX_WANTED>,
+    waiting: Vec<PageName>,
     packing: Option<Packing>,
     /// Whether some domain may have a limit.
     pub(crate) is_on: bool,
@@ -93,7 +94,7 @@ impl Reclaim {
     pub(crate) const OFF: Reclaim = Reclaim {
         parcels: Parcels::NONE,
         swap: SwapPlaces::NONE,
-        waiting: heapless::Vec::new(),
+        waiting: Vec::new(),
         packing: None,
         is_on: false,
         turn: 0,
@@ -121,7 +122,11 @@ impl<P: Platform> State<P> {
     pub fn enable_reclaim(&mut self, bytes: usize, swap_pages: u64, seed: u64) -> bool {
         let Some(parcels) = Parcels::new(bytes) else { return false };
         let Some(swap) = SwapPlaces::new(swap_pages) else { return false };
-        self.reclaim = Reclaim { parcels, swap, random: seed | 1, ..Reclaim::OFF };
+        let mut waiting = Vec::new();
+        if waiting.try_reserve_exact(MAX_WANTED).is_err() {
+            return false;
+        }
+        *self.reclaim = Reclaim { parcels, swap, waiting, random: seed | 1, ..Reclaim::OFF };
         true
     }
 

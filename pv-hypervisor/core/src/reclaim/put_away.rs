@@ -4,6 +4,7 @@
 //! first, processors forget what they have cached, and from then on nobody can write the frame.
 //! What is in it stays there until it is packed: a page that is used meanwhile has it back at once.
 
+use super::MAX_WANTED;
 use crate::format::Format;
 use crate::machine::{FRAME_WORDS, Machine};
 use crate::platform::Platform;
@@ -53,7 +54,7 @@ impl<P: Platform> State<P> {
             return Err(Stays::Used);
         }
         let room = self.sharing.records.make_room(1, own.places.len());
-        if !room || self.reclaim.waiting.is_full() {
+        if !room || self.reclaim.waiting.len() >= MAX_WANTED {
             return Err(Stays::Refused);
         }
         let mut writable = 0u32;
@@ -86,8 +87,7 @@ impl<P: Platform> State<P> {
             self.reclaim.fruitless = 0;
             self.frames.drop_sharer(own.frame);
         } else {
-            // There is room, as was looked at.
-            let _ = self.reclaim.waiting.push(name);
+            self.reclaim.waiting.push(name);
         }
         Ok(())
     }

@@ -72,7 +72,7 @@ pub(crate) struct Candidates {
     pub(crate) by_frame: heapless::Vec<(Mfn, u8), { 2 * MAX_PAIRS }>,
     pub(crate) pairs: Vec<Pair>,
     /// Pages that are to be put away.
-    pub(crate) wanted: heapless::Vec<PageName, MAX_WANTED>,
+    pub(crate) wanted: Vec<PageName>,
     pub(crate) stage: Stage,
 }
 
@@ -81,7 +81,7 @@ impl Candidates {
         pages: Vec::new(),
         by_frame: heapless::Vec::new(),
         pairs: Vec::new(),
-        wanted: heapless::Vec::new(),
+        wanted: Vec::new(),
         stage: Stage::Gathering,
     };
 
@@ -89,6 +89,7 @@ impl Candidates {
         let mut candidates = Candidates::NONE;
         candidates.pages.try_reserve_exact(2 * MAX_PAIRS).ok()?;
         candidates.pairs.try_reserve_exact(MAX_PAIRS).ok()?;
+        candidates.wanted.try_reserve_exact(MAX_WANTED).ok()?;
         Some(candidates)
     }
 
@@ -106,7 +107,7 @@ impl Candidates {
 
     /// Whether one more page can be put away with the batch.
     pub(crate) fn has_room_for_want(&self) -> bool {
-        !self.wanted.is_full() && self.pages.len() < 2 * MAX_PAIRS
+        self.wanted.len() < self.wanted.capacity() && self.pages.len() < 2 * MAX_PAIRS
     }
 
     /// Whether some page is to be put away.
@@ -187,7 +188,7 @@ impl<P: Platform> State<P> {
             return;
         }
         if !self.is_sharing(name) && self.add_candidate(machine, name) {
-            let _ = self.sharing.candidates.wanted.push(name);
+            self.sharing.candidates.wanted.push(name);
         }
     }
 
