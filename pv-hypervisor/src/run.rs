@@ -97,6 +97,9 @@ pub fn run(loaded: Loaded, machine: Hardware, options: &Options, totals: RunTota
     unsafe { arch::enter_guest(first) }
 }
 
+/// A bounded piece of sharing, or of taking memory by force; whether there was something to do.
+type MovingStep = fn(&mut State<Platform>, &mut Hardware) -> bool;
+
 /// Pieces of taking memory by force that are done each time that the next guest is chosen.
 const RECLAIM_STEPS: u32 = 16;
 
@@ -330,9 +333,9 @@ impl Hypervisor {
     /// Finds the vCPU that runs next, and makes the processor its own.
     fn reschedule(&mut self) -> *mut Context {
         // One step for each slice: the guests hardly notice. What is taken by force is wanted now.
-        let _ = self.sharing && self.share();
+        let _ = self.sharing && self.move_pages(State::share_step);
         for _ in 0..RECLAIM_STEPS {
-            if !(self.sharing && self.reclaim()) {
+            if !(self.sharing && self.move_pages(State::reclaim_step)) {
                 break;
             }
         }
@@ -392,7 +395,10 @@ impl Hypervisor {
                 Next::Idle
                     if self.focus == NOBODY && self.state.end_if_stuck(&mut self.machine) => {}
                 Next::Busy => self.interrupt(),
-                Next::Idle if self.sharing && (self.reclaim() || self.share()) => {}
+                Next::Idle
+                    if self.sharing
+                        && (self.move_pages(State::reclaim_step)
+                            || self.move_pages(State::share_step)) => {}
                 Next::Idle => {
                     self.observer.stretches.end();
                     let latest = if self.sharing {
@@ -409,29 +415,15 @@ impl Hypervisor {
         }
     }
 
-    /// A bounded piece of sharing, and a look at what came meanwhile. False when there was nothing
-    /// to do.
+    /// A bounded piece of moving pages, and a look at what came meanwhile. False when there was
+    /// nothing to do.
     #[cold]
     #[inline(never)]
-    fn share(&mut self) -> bool {
+    fn move_pages(&mut self, step: MovingStep) -> bool {
         if self.observe {
             self.observer.stretches.begin(What::Sharing);
         }
-        let worked = self.state.share_step(&mut self.machine);
-        if worked {
-            self.interrupt();
-        }
-        worked
-    }
-
-    /// A bounded piece of taking memory by force, as [`share`](Self::share).
-    #[cold]
-    #[inline(never)]
-    fn reclaim(&mut self) -> bool {
-        if self.observe {
-            self.observer.stretches.begin(What::Sharing);
-        }
-        let worked = self.state.reclaim_step(&mut self.machine);
+        let worked = step(&mut self.state, &mut self.machine);
         if worked {
             self.interrupt();
         }

@@ -10,12 +10,13 @@ use std::vec::Vec;
 
 use hypercall_abi::calls::pte_update::{Target, Update};
 use hypercall_abi::calls::{Call, PteUpdate};
+use hypercall_abi::trap::{Cause, FaultAccess};
 use hypercall_abi::{Error, Mfn, PAGE_SIZE, Status, VirtAddr};
 use pv_core::format::Format;
 use pv_core::model::ModelMachine;
 use pv_core::{
     Config, DomainSpec, Entry, Image, Machine, Next, Outcome, Platform, Region, RegionKind,
-    Registers, Segment, Slot, State, audit,
+    Registers, Segment, Slot, State, Trap, audit,
 };
 
 /// Where a domain's memory begins, in its own addresses.
@@ -181,6 +182,15 @@ impl<P: Platform> World<P> {
             self.inside[domain] = outcome == Outcome::Reschedule;
         }
         self.audit();
+    }
+
+    /// A page fault of a domain's, of that access to that address.
+    pub fn fault(&mut self, domain: usize, address: VirtAddr, access: FaultAccess) -> Outcome {
+        let trap = Trap { cause: Cause::PageFault, code: access.bits(), address: address.0 };
+        let (slot, registers) = (self.slots[domain], &mut self.registers[domain]);
+        let outcome = self.state.enter(&mut self.machine, slot, registers, Entry::Trap(trap));
+        self.audit();
+        outcome
     }
 
     /// What the last call of a domain came back with.

@@ -9,12 +9,12 @@ use hypercall_abi::calls::pte_update::{Space, Target, Update};
 use hypercall_abi::calls::share_advise::Advice;
 use hypercall_abi::calls::*;
 use hypercall_abi::extent::Order;
-use hypercall_abi::trap::{Cause, FaultAccess};
+use hypercall_abi::trap::FaultAccess;
 use hypercall_abi::{Error, GrantRef, Mfn, Pfn, VirtAddr};
 use pv_core::format::{Format, Permissions};
 use pv_core::share::ScanConfig;
 use pv_core::vcpu::RunState;
-use pv_core::{EndReason, Entry, Machine, Outcome, Platform, Trap, model};
+use pv_core::{EndReason, Machine, Outcome, Platform, model};
 
 /// The pages that may be moved.
 const FIRST: u64 = 100;
@@ -116,9 +116,9 @@ fn access<P: Platform>(
     access: model::Access,
 ) -> (u64, u32) {
     world.switch_to(domain);
-    let code = match access {
-        model::Access::Write(_) => FaultAccess::WRITE.bits(),
-        model::Access::Read => 0,
+    let how = match access {
+        model::Access::Write(_) => FaultAccess::WRITE,
+        model::Access::Read => FaultAccess::empty(),
     };
     let mut faults = 0;
     loop {
@@ -127,21 +127,8 @@ fn access<P: Platform>(
             return (value, faults);
         }
         faults += 1;
-        assert_eq!(fault(world, domain, address, code), Outcome::Return, "fault {faults}");
+        assert_eq!(world.fault(domain, address, how), Outcome::Return, "fault {faults}");
     }
-}
-
-fn fault<P: Platform>(
-    world: &mut World<P>,
-    domain: usize,
-    address: VirtAddr,
-    code: u64,
-) -> Outcome {
-    let trap = Trap { cause: Cause::PageFault, code, address: address.0 };
-    let (slot, registers) = (world.slots[domain], &mut world.registers[domain]);
-    let outcome = world.state.enter(&mut world.machine, slot, registers, Entry::Trap(trap));
-    world.audit();
-    outcome
 }
 
 /// Has a domain read all of its pages, and compares.
@@ -389,7 +376,7 @@ fn an_access_waits_for_a_frame<P: Platform>() {
     world.switch_to(0);
     let at = address(&world, 1);
     assert!(world.machine.access(at, model::Access::Read).is_err());
-    assert_eq!(fault(&mut world, 0, at, 0), Outcome::Reschedule);
+    assert_eq!(world.fault(0, at, FaultAccess::empty()), Outcome::Reschedule);
     assert_eq!(world.state.vcpu(world.slots[0]).state, RunState::Blocked);
     let asked = ShareBreak { first: Pfn(FIRST + 1), count: 1 };
     assert_eq!(world.call(1, &asked), Err((Error::NoMemory, 0)));
@@ -412,7 +399,7 @@ fn a_domain_that_ends_leaves_nothing_behind<P: Platform>() {
     // One page is on its way back.
     world.switch_to(0);
     let at = address(&world, 3);
-    assert_eq!(fault(&mut world, 0, at, 0), Outcome::Return);
+    assert_eq!(world.fault(0, at, FaultAccess::empty()), Outcome::Return);
     let id = world.state.domain(world.slots[0]).id;
     world.state.end_domain(&mut world.machine, id, EndReason::Destroyed);
     for _ in 0..2000 {

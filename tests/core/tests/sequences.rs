@@ -10,13 +10,13 @@ use hypercall_abi::calls::pt_switch::RootChange;
 use hypercall_abi::calls::pte_update::{Space, Target, Update};
 use hypercall_abi::calls::share_advise::Advice;
 use hypercall_abi::calls::*;
-use hypercall_abi::trap::{Cause, FaultAccess};
+use hypercall_abi::trap::FaultAccess;
 use hypercall_abi::{DomainId, GrantHandle, GrantRef, Mfn, Pfn, Port, VirtAddr};
 use proptest::prelude::*;
 use pv_core::format::{Format, Permissions};
 use pv_core::model;
 use pv_core::share::{PageName, Side};
-use pv_core::{Entry, Machine, Platform, Riscv64Sv39, Trap, X86_64};
+use pv_core::{Machine, Platform, Riscv64Sv39, X86_64};
 
 /// Pages of each domain that the sequences play with; they are not mapped at the start.
 const POOL: u64 = 4;
@@ -173,11 +173,7 @@ impl<P: Platform> Play<P> {
         if shared == 0 {
             return;
         }
-        let code = FaultAccess::WRITE.bits();
-        let trap = Trap { cause: Cause::PageFault, code, address };
-        let (slot, registers) = (self.world.slots[domain], &mut self.world.registers[domain]);
-        let _ = self.world.state.enter(&mut self.world.machine, slot, registers, Entry::Trap(trap));
-        self.world.audit();
+        let _ = self.world.fault(domain, VirtAddr(address), FaultAccess::WRITE);
     }
 
     fn play(&mut self, domain: usize, op: &Op) {

@@ -8,13 +8,13 @@ use hypercall_abi::calls::pte_update::{Space, Target, Update};
 use hypercall_abi::calls::share_advise::Advice;
 use hypercall_abi::calls::*;
 use hypercall_abi::extent::Order;
-use hypercall_abi::trap::{Cause, FaultAccess};
+use hypercall_abi::trap::FaultAccess;
 use hypercall_abi::{DomainId, Error, Mfn, Pfn, VirtAddr};
 use pv_core::format::{Format, Permissions};
 use pv_core::frame::Frame;
 use pv_core::share::{PageName, Side};
 use pv_core::vcpu::RunState;
-use pv_core::{EndReason, Entry, Machine, Next, Outcome, Platform, Trap, model};
+use pv_core::{EndReason, Machine, Next, Outcome, Platform, model};
 
 /// The pages that the tests play with.
 const FIRST: u64 = 100;
@@ -71,7 +71,11 @@ fn read<P: Platform>(world: &mut World<P>, domain: usize, page: u64) -> u64 {
 fn write_at<P: Platform>(world: &mut World<P>, domain: usize, address: VirtAddr, value: u64) {
     world.switch_to(domain);
     while world.machine.access(address, model::Access::Write(value)).is_err() {
-        assert_eq!(fault(world, domain, address), Outcome::Return, "the write is made again");
+        assert_eq!(
+            world.fault(domain, address, FaultAccess::WRITE),
+            Outcome::Return,
+            "the write is made again"
+        );
         assert_eq!(world.state.domain(world.slots[domain]).counters.traps, 0);
     }
     world.audit();
@@ -79,15 +83,6 @@ fn write_at<P: Platform>(world: &mut World<P>, domain: usize, address: VirtAddr,
 
 fn write<P: Platform>(world: &mut World<P>, domain: usize, page: u64, value: u64) {
     write_at(world, domain, address(world, page), value);
-}
-
-fn fault<P: Platform>(world: &mut World<P>, domain: usize, address: VirtAddr) -> Outcome {
-    let code = FaultAccess::WRITE.bits();
-    let trap = Trap { cause: Cause::PageFault, code, address: address.0 };
-    let (slot, registers) = (world.slots[domain], &mut world.registers[domain]);
-    let outcome = world.state.enter(&mut world.machine, slot, registers, Entry::Trap(trap));
-    world.audit();
-    outcome
 }
 
 /// Has pairs merged that are wanted.
@@ -444,7 +439,7 @@ fn a_write_waits_for_a_frame<P: Platform>() {
     world.switch_to(0);
     let address = address(&world, 0);
     assert!(world.machine.access(address, model::Access::Write(1)).is_err());
-    assert_eq!(fault(&mut world, 0, address), Outcome::Reschedule);
+    assert_eq!(world.fault(0, address, FaultAccess::WRITE), Outcome::Reschedule);
     assert_eq!(world.state.vcpu(world.slots[0]).state, RunState::Blocked);
     assert_eq!(world.state.domain(world.slots[0]).counters.traps, 0);
     assert_eq!(

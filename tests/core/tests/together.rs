@@ -10,12 +10,12 @@ use hypercall_abi::calls::pte_update::{Space, Target};
 use hypercall_abi::calls::share_advise::Advice;
 use hypercall_abi::calls::*;
 use hypercall_abi::extent::Order;
-use hypercall_abi::trap::{Cause, FaultAccess};
+use hypercall_abi::trap::FaultAccess;
 use hypercall_abi::{DomainId, Error, GrantRef, Mfn, Pfn, VirtAddr};
 use proptest::prelude::*;
 use pv_core::format::{Format, Permissions};
 use pv_core::share::ScanConfig;
-use pv_core::{EndReason, Entry, Machine, Outcome, Platform, Riscv64Sv39, Trap, X86_64, model};
+use pv_core::{EndReason, Machine, Outcome, Platform, Riscv64Sv39, X86_64, model};
 
 const FIRST: u64 = 100;
 const PAGES: usize = 6;
@@ -179,12 +179,13 @@ impl<P: Platform> Play<P> {
             if let Ok(value) = world.machine.access(address, access) {
                 return Some(value);
             }
-            let code = if write.is_some() { FaultAccess::WRITE.bits() } else { 0 };
-            let trap = Trap { cause: Cause::PageFault, code, address: address.0 };
-            let (slot, registers) = (world.slots[domain], &mut world.registers[domain]);
-            let outcome = world.state.enter(&mut world.machine, slot, registers, Entry::Trap(trap));
-            world.audit();
-            assert_eq!(world.state.domain(slot).counters.traps, 0, "no fault is the guest's");
+            let how = if write.is_some() { FaultAccess::WRITE } else { FaultAccess::empty() };
+            let outcome = world.fault(domain, address, how);
+            assert_eq!(
+                world.state.domain(world.slots[domain]).counters.traps,
+                0,
+                "no fault is the guest's"
+            );
             if outcome == Outcome::Reschedule {
                 return None;
             }

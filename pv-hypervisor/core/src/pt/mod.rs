@@ -5,5 +5,6 @@ pub(crate) mod entry;
 pub(crate) mod update;
 pub(crate) mod walk;
 
+pub(crate) use entry::Place;
 pub(crate) use update::{Source, Then, UpdateWork};
 pub(crate) use walk::{Progress, Walk};

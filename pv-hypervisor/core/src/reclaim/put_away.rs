@@ -6,9 +6,9 @@
 
 use super::MAX_WANTED;
 use crate::format::Format;
-use crate::machine::{FRAME_WORDS, Machine};
+use crate::machine::Machine;
 use crate::platform::Platform;
-use crate::share::{Away, Backing, Candidates, PageName};
+use crate::share::{Away, Backing, Candidates, PageName, is_zero};
 use crate::state::State;
 use hypercall_abi::Mfn;
 
@@ -66,13 +66,8 @@ impl<P: Platform> State<P> {
             writable |= u32::from(old & P::Format::WRITE != 0) << at;
         }
         self.tlb.flush(machine);
-        self.flush_protected(machine, 0, &[own.frame]);
         let zeros = is_zero(machine, own.frame);
-        self.give_up_writing(own.frame);
-        let now = self.tlb.now();
-        let owned = self.frames.held(own.frame);
-        owned.references = 1;
-        owned.epoch = now;
+        self.give_up_entries(own.frame);
         let group = self.group_of(own.slot);
         self.frames.begin_sharing(own.frame, group, zeros);
         let away = if zeros { Away::Zeros } else { Away::Frame(own.frame) };
@@ -91,8 +86,4 @@ impl<P: Platform> State<P> {
         }
         Ok(())
     }
-}
-
-fn is_zero<M: Machine>(machine: &M, frame: Mfn) -> bool {
-    (0..FRAME_WORDS).all(|word| machine.read(frame, word) == 0)
 }

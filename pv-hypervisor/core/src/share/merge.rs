@@ -211,12 +211,7 @@ impl<P: Platform> State<P> {
 
     /// Makes processors forget what they may write of the frames, be it through an entry that was
     /// writable until now or through one that went before.
-    pub(crate) fn flush_protected<M: Machine>(
-        &mut self,
-        machine: &mut M,
-        writable: u32,
-        frames: &[Mfn],
-    ) {
+    fn flush_protected<M: Machine>(&mut self, machine: &mut M, writable: u32, frames: &[Mfn]) {
         if writable != 0 {
             self.tlb.flush(machine);
         }
@@ -244,10 +239,19 @@ impl<P: Platform> State<P> {
     }
 
     /// The frame's entries are all for reading now.
-    pub(crate) fn give_up_writing(&mut self, frame: Mfn) {
+    fn give_up_writing(&mut self, frame: Mfn) {
         let owned = self.frames.held(frame);
         owned.type_count = 0;
         owned.kind = Type::None;
+    }
+
+    /// No entry names the frame any more, since now.
+    pub(crate) fn give_up_entries(&mut self, frame: Mfn) {
+        self.give_up_writing(frame);
+        let now = self.tlb.now();
+        let owned = self.frames.held(frame);
+        owned.references = 1;
+        owned.epoch = now;
     }
 
     /// Counts a page as one without a frame of its own instead of a frame as owned.
@@ -269,11 +273,7 @@ impl<P: Platform> State<P> {
         }
         self.frames.add_sharer(frame, own.places.len() as u32);
         self.domain(own.slot).movable.write_slot(machine, own.page, frame);
-        self.give_up_writing(own.frame);
-        let now = self.tlb.now();
-        let owned = self.frames.held(own.frame);
-        owned.references = 1;
-        owned.epoch = now;
+        self.give_up_entries(own.frame);
         self.frames.release(own.frame);
         self.now_shares(own.slot);
     }

@@ -29,6 +29,7 @@ pub use merge::Unmerged;
 pub use movable::Movable;
 pub(crate) use movable::NextPage;
 pub(crate) use records::{Away, Backing, EntryPlace, Index as PageIndex, Page, Records};
+pub(crate) use scan::is_zero;
 pub use scan::{ScanConfig, ScanCounters};
 
 use crate::domain::Slot;

@@ -126,7 +126,7 @@ impl Scanner {
     }
 }
 
-fn is_zero<M: Machine>(machine: &M, frame: Mfn) -> bool {
+pub(crate) fn is_zero<M: Machine>(machine: &M, frame: Mfn) -> bool {
     (0..FRAME_WORDS).all(|word| machine.read(frame, word) == 0)
 }
 

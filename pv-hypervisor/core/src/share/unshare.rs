@@ -5,10 +5,11 @@ use super::PageName;
 use super::records::{Away, Backing, EntryPlace, Index, MAX_ENTRIES};
 use crate::Outcome;
 use crate::domain::{MAX_DOMAINS, Slot, Trap};
-use crate::format::{Entry, Format};
+use crate::format::Format;
 use crate::frame::Shared;
 use crate::machine::{FRAME_WORDS, Machine};
 use crate::platform::Platform;
+use crate::pt::Place;
 use crate::state::State;
 use crate::vcpu::RunState;
 use hypercall_abi::addr::Level;
@@ -225,13 +226,10 @@ impl<P: Platform> State<P> {
         };
         let old = machine.exchange(place.table, usize::from(place.index), new);
         let domain = self.domain(slot).id;
-        match P::Format::decode(old, Level::L1) {
-            Ok(Entry::Leaf(leaf)) if !self.release_leaf(slot, domain, leaf) => {
-                self.release_shared(place, leaf.frame);
-            }
-            Ok(_) => {}
-            Err(_) => self.release_away(place),
-        }
+        let EntryPlace { table, index: word } = place;
+        let at = Place { table, index: usize::from(word), level: Level::L1 };
+        // An entry of level 1 names no table that would have to be taken apart.
+        let _ = self.release_entry(slot, domain, at, old);
         self.sharing.records.add_entry(index, place, value & P::Format::WRITE != 0);
         if let Some(shared) = page.shared_frame().and_then(|frame| self.frames.shared_mut(frame)) {
             shared.entries += 1;
