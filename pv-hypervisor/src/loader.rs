@@ -166,7 +166,7 @@ fn move_pages(
         return false;
     }
     for group in options.keyed_groups() {
-        state.set_group_hash(group, HashKind::Keyed);
+        state.set_group_hash(group, HashKind::SipHash);
     }
     let bytes = words.store as usize;
     words.store == 0 || state.enable_reclaim(bytes, machine.swap_pages(), options.scatter_seed)

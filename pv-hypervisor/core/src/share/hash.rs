@@ -3,9 +3,11 @@
 //! A hash says where to look and nothing more: what is alike by its hash is compared in full. Who
 //! can make two pages that differ hash to the same makes the hypervisor compare in vain, and may
 //! keep a page from meeting its like; who knows what a page of somebody else's hashes to learns
-//! nothing by it. So the usual function is a quick one. To find pages that collide under it takes
-//! no secret: it is for guests that have no mind to.
+//! nothing by it. So the usual function is a quick one, XXH3 under a seed that only the hypervisor
+//! knows. It is no cryptographic function: that nobody finds what collides without the seed is not
+//! claimed by those who made it. SipHash does claim that, and takes four times as long.
 
+use super::xxh3::{self, BLOCK};
 use crate::domain::MAX_DOMAINS;
 use crate::frame::{GroupKey, MAX_GROUP};
 use crate::machine::{FRAME_WORDS, Machine};
@@ -15,17 +17,14 @@ use hypercall_abi::Mfn;
 use siphasher::sip::SipHasher13;
 use zerocopy::IntoBytes;
 
-/// Words that are read at a time.
-pub(super) const BLOCK: usize = 64;
-
 /// By which function the pages of a group are hashed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum HashKind {
-    /// By words, seeded: for guests that do not try to find collisions.
+    /// XXH3, seeded: for guests that do not try to find collisions.
     #[default]
-    Fast,
-    /// SipHash, keyed: for guests that may.
-    Keyed,
+    Xxh3,
+    /// SipHash-1-3, keyed: for guests that may.
+    SipHash,
 }
 
 /// The functions of all groups.
@@ -33,7 +32,7 @@ pub enum HashKind {
 pub(super) struct Hashing {
     /// Of each group, its secret.
     secrets: Vec<[u64; 2]>,
-    /// Groups whose pages are hashed by [`HashKind::Keyed`], as bits.
+    /// Groups whose pages are hashed by [`HashKind::SipHash`], as bits.
     keyed: u128,
     /// Bits of a hash that are used, 1 to 64.
     bits: u32,
@@ -59,8 +58,8 @@ impl Hashing {
     pub(super) fn choose(&mut self, group: u8, kind: HashKind) {
         let bit = 1u128 << (group % 128);
         match kind {
-            HashKind::Fast => self.keyed &= !bit,
-            HashKind::Keyed => self.keyed |= bit,
+            HashKind::Xxh3 => self.keyed &= !bit,
+            HashKind::SipHash => self.keyed |= bit,
         }
     }
 
@@ -76,10 +75,7 @@ impl Hashing {
             }
             hasher.finish()
         } else {
-            let words = (0..FRAME_WORDS).map(|word| machine.read(frame, word));
-            let hash = words.fold(first, mix);
-            // So that every bit depends on the last words too.
-            mix(hash ^ hash >> 32, second)
+            xxh3::of_page(first, |start, words| machine.read_block(frame, start, words))
         };
         hash & u64::MAX >> (64 - self.bits)
     }
@@ -100,13 +96,6 @@ impl Hashing {
         let bit = u32::from(group.number()).checked_sub(MAX_DOMAINS as u32);
         bit.is_some_and(|bit| self.keyed >> bit & 1 != 0)
     }
-}
-
-/// One word more of a hash. Hashes of libraries take bytes: where only aligned words are loaded,
-/// they put each word together from eight of them, and a page takes 40,000 instructions instead of
-/// 5,000. No two words lead from one hash to the same, nor one word from two hashes.
-pub(super) fn mix(hash: u64, word: u64) -> u64 {
-    (hash ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd).rotate_left(29)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! - `merge`: two pages with the same content are backed by one frame.
 //! - `sweep`: the entries that map a page are found, by a look at every level-1 table.
 //! - `unshare`: a page that is written, or that its domain asks for, gets a frame of its own.
-//! - `scan`, `hints`, `hash`: pages that are alike are found by their hashes.
+//! - `scan`, `hints`, `hash`, `xxh3`: pages that are alike are found by their hashes.
 //! - `records`: what is known of pages that share, and of their entries.
 //!
 //! A guest takes part by registering its P2M and by advising which pages may be shared; what it
@@ -21,6 +21,7 @@ mod records;
 mod scan;
 mod sweep;
 mod unshare;
+mod xxh3;
 
 pub(crate) use candidates::Candidates;
 pub use candidates::{PageName, Side};

@@ -7,7 +7,7 @@
 //! the page's hash is made again, and what is still alike is compared in full when it is merged.
 
 use super::candidates::{MAX_PAIRS, Pair, Stage};
-use super::hash::{BLOCK, HashKind, Hashing, mix};
+use super::hash::{HashKind, Hashing};
 use super::hints::{About, Found, Hints};
 use super::movable::NextPage;
 use super::{PageName, Side};
@@ -23,6 +23,9 @@ use hypercall_abi::{Mfn, Pfn};
 /// Words of the advice of a domain that one step looks at, and domains.
 const WORDS_A_STEP: usize = 64;
 const SLOTS_A_STEP: usize = 8;
+
+/// Words of a page that tell whether it has changed since the last pass.
+const SAMPLES: usize = 8;
 
 /// Pairs that guests have named and that wait, at most: beyond, the scanner finds them.
 const MAX_NAMED: usize = 2048;
@@ -113,10 +116,8 @@ pub(crate) struct Scanner {
 impl Scanner {
     /// Whether the frame looks as it did in the last pass; remembers how it looks now.
     fn is_steady<M: Machine>(&mut self, machine: &M, frame: Mfn, index: usize) -> bool {
-        // One word of each block: eight of 512.
-        let hash = (0..FRAME_WORDS)
-            .step_by(BLOCK)
-            .map(|word| machine.read(frame, word + word / BLOCK))
+        let hash = (0..SAMPLES)
+            .map(|sample| machine.read(frame, sample * (FRAME_WORDS / SAMPLES) + sample))
             .fold(self.config.secret[0], mix);
         let hash = (hash >> 40) as u16;
         match self.partial.get_mut(index) {
@@ -126,6 +127,13 @@ impl Scanner {
     }
 }
 
+/// One word more of the quick look at a page. Whom it deceives has pages hashed in vain, at the
+/// scanner's rate.
+fn mix(hash: u64, word: u64) -> u64 {
+    (hash ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd).rotate_left(29)
+}
+
+/// Whether a page is all zero.
 pub(crate) fn is_zero<M: Machine>(machine: &M, frame: Mfn) -> bool {
     (0..FRAME_WORDS).all(|word| machine.read(frame, word) == 0)
 }
