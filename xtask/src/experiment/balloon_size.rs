@@ -1,6 +1,6 @@
 //! A guest that is ballooned to a size against one that was built for it.
 
-use super::booted::{MIB, actor, domain, figure, play, said, work};
+use super::booted::{Booting, MIB, actor, domain, figure, said, work};
 use super::outcome::{Cell, Outcome, Rows};
 use super::picture::{Picture, Series, Style};
 use anyhow::{Result, ensure};
@@ -10,7 +10,7 @@ const MAXIMUM: u64 = 128;
 const SIZES: [u64; 4] = [32, 64, 96, 128];
 const ROUNDS: u64 = 40;
 
-pub fn run() -> Result<Outcome> {
+pub fn run(booting: Booting) -> Result<Outcome> {
     let (mut rows, mut points) = (Vec::new(), Vec::new());
     let mut half = 0.0;
     for size in SIZES {
@@ -18,7 +18,7 @@ pub fn run() -> Result<Outcome> {
         let (has, most) = (size * MIB, MAXIMUM * MIB);
         let actors =
             vec![actor("ballooned", has, most, &script), actor("built", has, has, &script)];
-        let played = play(2 * has + 128 * MIB, "", actors)?;
+        let played = booting.play(2 * has + 128 * MIB, "", actors)?;
         for id in [1, 2] {
             ensure!(
                 said(&played, id).contains("work done"),

@@ -28,24 +28,35 @@ pub fn actor(name: &str, memory: u64, max_memory: u64, script: &str) -> Actor {
     }
 }
 
-/// Boots such a [`machine`].
-pub fn play(memory: u64, words: &str, actors: Vec<Actor>) -> Result<Played> {
-    machine(memory, words, actors).play()
+/// Where an experiment boots its machines.
+#[derive(Clone, Copy)]
+pub struct Booting {
+    /// Their architecture.
+    pub arch: Arch,
+    /// Whether what is missing may be installed.
+    pub may: MayInstall,
 }
 
-/// A machine of so many bytes with these guests; `words` are for the hypervisor.
-pub fn machine(memory: u64, words: &str, actors: Vec<Actor>) -> Scene {
-    Scene {
-        arch: Arch::X86_64,
-        may: MayInstall(true),
-        limit: Some(LIMIT),
-        memory,
-        words: words.into(),
-        group: 0,
-        shown: false,
-        stretches: false,
-        audit: None,
-        actors,
+impl Booting {
+    /// Boots such a [`machine`](Self::machine).
+    pub fn play(self, memory: u64, words: &str, actors: Vec<Actor>) -> Result<Played> {
+        self.machine(memory, words, actors).play()
+    }
+
+    /// A machine of so many bytes with these guests; `words` are for the hypervisor.
+    pub fn machine(self, memory: u64, words: &str, actors: Vec<Actor>) -> Scene {
+        Scene {
+            arch: self.arch,
+            may: self.may,
+            limit: Some(LIMIT),
+            memory,
+            words: words.into(),
+            group: 0,
+            shown: false,
+            stretches: false,
+            audit: None,
+            actors,
+        }
     }
 }
 

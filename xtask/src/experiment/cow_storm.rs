@@ -1,7 +1,7 @@
 //! Clones write all of what they share at once, when another guest has borrowed what their sharing
 //! had saved: the worst that sharing can do to a machine.
 
-use super::booted::{MIB, actor, figure, machine, said};
+use super::booted::{Booting, MIB, actor, figure, said};
 use super::outcome::{Cell, Outcome, Rows};
 use super::picture::{Picture, Series, Style};
 use crate::demo::scene::Scene;
@@ -87,11 +87,11 @@ struct Storm {
     waits: u64,
 }
 
-fn storm(reserve: u64) -> Result<Storm> {
+fn storm(booting: Booting, reserve: u64) -> Result<Storm> {
     let mut actors: Vec<Actor> = (1..=CLONES).map(clone).collect();
     actors.push(borrower());
     let words = format!("share=40000 reserve={reserve} policy=static round=100");
-    let clones = machine(CLONES * MEMORY + HAS + BESIDE, &words, actors);
+    let clones = booting.machine(CLONES * MEMORY + HAS + BESIDE, &words, actors);
     let played = Scene { group: 1, ..clones }.play()?;
     let (mut killed, mut lasted) = (0, 0.0f64);
     for domain in &played.report.domains {
@@ -116,8 +116,9 @@ fn storm(reserve: u64) -> Result<Storm> {
     Ok(Storm { reserve, before, least_free, lasted: lasted - STORM as f64, killed, waits, played })
 }
 
-pub fn run() -> Result<Outcome> {
-    let storms: Vec<Storm> = RESERVES.into_iter().map(storm).collect::<Result<_>>()?;
+pub fn run(booting: Booting) -> Result<Outcome> {
+    let storms: Vec<Storm> =
+        RESERVES.into_iter().map(|reserve| storm(booting, reserve)).collect::<Result<_>>()?;
     let title = format!(
         "{CLONES} clones overwrite {} MiB each of what they share; another guest has what that saved",
         PARTS * PART / MIB

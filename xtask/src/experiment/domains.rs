@@ -1,6 +1,6 @@
 //! So many guests as a machine takes, each of which does the same work: what that costs each of them.
 
-use super::booted::{MIB, actor, figure, play, said, work};
+use super::booted::{Booting, MIB, actor, figure, said, work};
 use super::outcome::{Cell, Outcome, Rows};
 use super::picture::{Picture, Series, Style};
 use anyhow::{Context, Result, ensure};
@@ -18,7 +18,7 @@ const ROUNDS: u64 = 3;
 /// More instructions than a guest alone that each of the most may take, in per cent.
 const LIMIT: f64 = 5.0;
 
-pub fn run() -> Result<Outcome> {
+pub fn run(booting: Booting) -> Result<Outcome> {
     let (mut rows, mut points) = (Vec::new(), Vec::new());
     let mut alone = None;
     let mut most = 0.0;
@@ -26,7 +26,7 @@ pub fn run() -> Result<Outcome> {
         let guests = (1..=count)
             .map(|guest| actor(&format!("guest-{guest}"), MEMORY, MEMORY, &work(ROUNDS)))
             .collect();
-        let played = play(count * MEMORY + REST, "", guests)?;
+        let played = booting.play(count * MEMORY + REST, "", guests)?;
         for guest in 1..=count as u16 {
             ensure!(
                 said(&played, guest).contains("work done"),

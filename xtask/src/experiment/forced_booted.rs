@@ -1,7 +1,7 @@
 //! The same work in a guest from which memory is taken by its balloon, and in one from which it is
 //! taken by force.
 
-use super::booted::{MIB, actor, domain, figure, machine, said, work};
+use super::booted::{Booting, MIB, actor, domain, figure, said, work};
 use super::outcome::{Cell, Outcome, Rows};
 use super::picture::{Picture, Series, Style};
 use crate::demo::scene::{Actor, Played};
@@ -34,8 +34,8 @@ fn script() -> String {
 }
 
 /// One machine with one guest: what came of it, in instructions of the guest and of the whole.
-fn one(name: &str, actor: Actor, words: &str) -> Result<(u64, Away, u64)> {
-    let mut scene = machine(MAXIMUM * MIB + 160 * MIB, words, vec![actor]);
+fn one(booting: Booting, name: &str, actor: Actor, words: &str) -> Result<(u64, Away, u64)> {
+    let mut scene = booting.machine(MAXIMUM * MIB + 160 * MIB, words, vec![actor]);
     scene.stretches = true;
     let played = scene.play()?;
     let text = said(&played, 1);
@@ -55,17 +55,17 @@ fn longest(played: &Played) -> u64 {
     known.map(|stretch| stretch.instructions).max().unwrap_or_default()
 }
 
-pub fn run() -> Result<Outcome> {
+pub fn run(booting: Booting) -> Result<Outcome> {
     let (mut rows, mut compared, mut steps) = (Vec::new(), None, 0);
     let mut points = [Vec::new(), Vec::new()];
     let script = script();
     for left in LEFT {
         let ballooned = actor("ballooned", left * MIB, MAXIMUM * MIB, &script);
-        let (by_balloon, _, _) = one("ballooned", ballooned, "")?;
+        let (by_balloon, _, _) = one(booting, "ballooned", ballooned, "")?;
         let mut forced = actor("forced", MAXIMUM * MIB, MAXIMUM * MIB, &script);
         forced.limit = Some(left * MIB);
         let words = format!("store={} swap={}", 16 * MIB, 32 * MIB);
-        let (by_force, away, step) = one("forced", forced, &words)?;
+        let (by_force, away, step) = one(booting, "forced", forced, &words)?;
         steps = steps.max(step);
         if left == COMPARED {
             compared = Some((by_balloon, by_force, away));

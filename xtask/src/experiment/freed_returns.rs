@@ -1,7 +1,7 @@
 //! A guest frees much memory: how soon the machine has it back, when the guest's target does not
 //! change and free pages are reported.
 
-use super::booted::{MIB, actor, figure, owned, play, touch};
+use super::booted::{Booting, MIB, actor, figure, owned, touch};
 use super::outcome::{Cell, Outcome, Rows};
 use super::picture::{Picture, Series, Style};
 use anyhow::{Context, Result};
@@ -12,11 +12,12 @@ const BURST: u64 = 512;
 /// Milliseconds between two looks.
 const ROUND: u64 = 50;
 
-pub fn run() -> Result<Outcome> {
+pub fn run(booting: Booting) -> Result<Outcome> {
     let script = format!("sleep 2\n{}wait\nsleep 4\n", touch(BURST, 3));
     let mut guest = actor("freeing", MEMORY, MEMORY, &script);
     guest.words = "balloon=offer".into();
-    let played = play(MEMORY + 128 * MIB, &format!("policy=static round={ROUND}"), vec![guest])?;
+    let played =
+        booting.play(MEMORY + 128 * MIB, &format!("policy=static round={ROUND}"), vec![guest])?;
     let points = owned(&played.report.memory, 1);
     let burst = BURST as f64;
     // What it has at the start is not the burst: it offers that at once.

@@ -1,11 +1,9 @@
 //! A guest gives 1 GiB back in extents, and takes it again: how many calls that is.
 
-use super::booted::{MIB, figure};
+use super::booted::{Booting, MIB, figure};
 use super::outcome::{Cell, Outcome, Rows};
 use super::picture::{Picture, Series, Style};
-use crate::arch::Arch;
 use crate::domains::{Request, Source};
-use crate::packages::MayInstall;
 use crate::reported::{Reported, domain};
 use anyhow::{Context, Result, bail};
 use hypercall_abi::Number;
@@ -21,7 +19,7 @@ const GIB_FRAMES: f64 = 262_144.0;
 /// Frames that one kick of virtio-balloon carries.
 const KICK: f64 = 256.0;
 
-pub fn run() -> Result<Outcome> {
+pub fn run(booting: Booting) -> Result<Outcome> {
     let guest = Request {
         contiguous: true,
         ..domain(
@@ -32,9 +30,9 @@ pub fn run() -> Result<Outcome> {
         )
     };
     let run = Reported {
-        arch: Arch::X86_64,
+        arch: booting.arch,
         debug: false,
-        may: MayInstall(true),
+        may: booting.may,
         domains: vec![guest],
         memory: Some(1024 * MIB + REST + 80 * MIB),
         stretches: true,

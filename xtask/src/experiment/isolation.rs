@@ -1,6 +1,6 @@
 //! A guest works while its neighbour sleeps, forks without end, or touches all the memory it can get.
 
-use super::booted::{MIB, actor, domain, figure, play, said, work};
+use super::booted::{Booting, MIB, actor, domain, figure, said, work};
 use super::outcome::{Cell, Outcome, Rows};
 use super::picture::{Picture, Series, Style};
 use anyhow::{Result, ensure};
@@ -25,7 +25,7 @@ const NEIGHBOURS: [(&str, &str); 3] = [
     ),
 ];
 
-pub fn run() -> Result<Outcome> {
+pub fn run(booting: Booting) -> Result<Outcome> {
     let (mut rows, mut points) = (Vec::new(), Vec::new());
     let (mut alone, mut worst) = (0, 0.0f64);
     for (place, (neighbour, script)) in NEIGHBOURS.into_iter().enumerate() {
@@ -33,7 +33,7 @@ pub fn run() -> Result<Outcome> {
             actor("working", MEMORY, MEMORY, &work(ROUNDS)),
             actor("neighbour", MEMORY, MAXIMUM, script),
         ];
-        let played = play(256 * MIB, "policy=idle-tax:75 round=500", actors)?;
+        let played = booting.play(256 * MIB, "policy=idle-tax:75 round=500", actors)?;
         ensure!(
             said(&played, 1).contains("work done"),
             "beside {neighbour}: the work was not done"

@@ -20,8 +20,11 @@ pub mod picture;
 mod solver;
 mod tax_sweep;
 
+use crate::arch::Arch;
+use crate::packages::MayInstall;
 use crate::{table, workspace};
 use anyhow::{Context, Result, bail};
+use booted::Booting;
 use clap::Args;
 use outcome::Outcome;
 use std::path::PathBuf;
@@ -41,16 +44,40 @@ pub struct Experiment {
     /// Fail when a figure is not what it has to be.
     #[arg(long)]
     check: bool,
-    /// Where to put the picture; `target/experiments/NAME.svg` if it is not given.
+    /// Of one that boots machines: their architecture, x86_64 if it is not given.
+    #[arg(long)]
+    arch: Option<Arch>,
+    /// Install nothing; say what is missing instead.
+    #[arg(long)]
+    no_install: bool,
+    /// Where to put the picture; `target/experiments/NAME.svg` or `NAME-ARCH.svg` if it is not given.
     #[arg(long)]
     picture: Option<PathBuf>,
 }
 
-/// An experiment: one that boots machines does so in `run`.
+/// An experiment.
 struct Entry {
     name: &'static str,
     about: &'static str,
-    run: fn() -> Result<Outcome>,
+    way: Way,
+}
+
+/// How an experiment is made.
+enum Way {
+    /// By computing.
+    OnTheHost(fn() -> Result<Outcome>),
+    /// By booting machines.
+    Booted(fn(Booting) -> Result<Outcome>),
+}
+
+impl Entry {
+    fn run(&self, arch: Option<Arch>, may: MayInstall) -> Result<Outcome> {
+        match (&self.way, arch) {
+            (Way::OnTheHost(run), None) => run(),
+            (Way::OnTheHost(_), Some(_)) => bail!("it boots no machine: leave --arch out"),
+            (Way::Booted(run), arch) => run(Booting { arch: arch.unwrap_or_default(), may }),
+        }
+    }
 }
 
 /// Every experiment, in the order of the book.
@@ -58,77 +85,77 @@ const ALL: [Entry; 15] = [
     Entry {
         name: "idle-tax",
         about: "two guests of 256 MB, one idle: ESX's experiment",
-        run: idle_tax::run,
+        way: Way::OnTheHost(idle_tax::run),
     },
     Entry {
         name: "tax-sweep",
         about: "rates from 0 to 100 %: what each guest has, and what a fleet lacks",
-        run: tax_sweep::run,
+        way: Way::OnTheHost(tax_sweep::run),
     },
     Entry {
         name: "policies",
         about: "thousands of guests under each policy: shortage, fairness, memory moved",
-        run: fleet::run,
+        way: Way::OnTheHost(fleet::run),
     },
     Entry {
         name: "solver",
         about: "targets of 10,000 guests at once, beside bisection and a sort",
-        run: solver::run,
+        way: Way::OnTheHost(solver::run),
     },
     Entry {
         name: "admission",
         about: "how many guests a machine takes, and whether it keeps what it promised",
-        run: admission::run,
+        way: Way::OnTheHost(admission::run),
     },
     Entry {
         name: "estimators",
         about: "what a guest needs, estimated in different ways, beside the truth",
-        run: estimators::run,
+        way: Way::OnTheHost(estimators::run),
     },
     Entry {
         name: "forced",
         about: "half of a guest's memory, taken by its balloon and by force: pages transferred",
-        run: forced::run,
+        way: Way::OnTheHost(forced::run),
     },
     Entry {
         name: "forced-booted",
         about: "boots guests: memory taken by balloon and by force, for the same work",
-        run: forced_booted::run,
+        way: Way::Booted(forced_booted::run),
     },
     Entry {
         name: "balloon-size",
         about: "boots guests: ballooned to a size against built for it",
-        run: balloon_size::run,
+        way: Way::Booted(balloon_size::run),
     },
     Entry {
         name: "oom-burst",
         about: "boots a guest: three quarters ballooned, and nearly all needed at once",
-        run: oom_burst::run,
+        way: Way::Booted(oom_burst::run),
     },
     Entry {
         name: "freed-returns",
         about: "boots a guest: how soon the machine has back what it frees",
-        run: freed_returns::run,
+        way: Way::Booted(freed_returns::run),
     },
     Entry {
         name: "give-back",
         about: "boots a guest: calls that it takes to give 1 GiB back",
-        run: give_back::run,
+        way: Way::Booted(give_back::run),
     },
     Entry {
         name: "isolation",
         about: "boots guests: what a fork bomb and a memory toucher cost their neighbour",
-        run: isolation::run,
+        way: Way::Booted(isolation::run),
     },
     Entry {
         name: "cow-storm",
         about: "boots clones: all write what they share at once, and the machine has nothing left",
-        run: cow_storm::run,
+        way: Way::Booted(cow_storm::run),
     },
     Entry {
         name: "domains-128",
         about: "boots up to 128 guests: what each one's work costs when there are many",
-        run: domains::run,
+        way: Way::Booted(domains::run),
     },
 ];
 
@@ -147,10 +174,15 @@ impl Experiment {
             let names: Vec<_> = ALL.iter().map(|entry| entry.name).collect();
             bail!("there is no experiment `{name}`; there are {}", names.join(", "));
         };
-        let outcome = (entry.run)().with_context(|| format!("the experiment {name}"))?;
+        let may = MayInstall(!self.no_install);
+        let outcome =
+            entry.run(self.arch, may).with_context(|| format!("the experiment {name}"))?;
         let path = match self.picture {
             Some(path) => path,
-            None => workspace::root().join("target/experiments").join(format!("{name}.svg")),
+            None => {
+                let of_arch = self.arch.map_or(String::new(), |arch| format!("-{arch}"));
+                workspace::root().join(format!("target/experiments/{name}{of_arch}.svg"))
+            }
         };
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)
@@ -178,7 +210,7 @@ mod tests {
 
     fn outcome(name: &str) -> Outcome {
         let entry = ALL.iter().find(|entry| entry.name == name).expect("it is listed");
-        (entry.run)().expect("it runs")
+        entry.run(None, MayInstall(false)).expect("it runs")
     }
 
     #[test]
@@ -190,6 +222,13 @@ mod tests {
             let drawn = picture::svg(&outcome.picture).expect("drawn");
             assert!(drawn.starts_with("<svg") && drawn.contains("</svg>"), "{name}");
         }
+    }
+
+    #[test]
+    fn one_that_boots_nothing_has_no_architecture() {
+        let entry = ALL.iter().find(|entry| entry.name == "idle-tax").expect("it is listed");
+        let refused = entry.run(Some(Arch::Riscv64), MayInstall(false)).err().expect("refused");
+        assert!(refused.to_string().contains("leave --arch out"), "{refused}");
     }
 
     #[test]

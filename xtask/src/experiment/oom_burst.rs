@@ -1,6 +1,6 @@
 //! A guest of which three quarters are ballooned needs nearly all of it at once.
 
-use super::booted::{MIB, actor, figure, owned, play, said};
+use super::booted::{Booting, MIB, actor, figure, owned, said};
 use super::outcome::{Cell, Outcome, Rows};
 use super::picture::{Picture, Series, Style};
 use anyhow::{Result, ensure};
@@ -16,7 +16,7 @@ const PROCESSES: u64 = 20;
 const BACK: &str = "memory was short: the balloon gave ";
 const KILLED: &str = "out of memory: ended";
 
-pub fn run() -> Result<Outcome> {
+pub fn run(booting: Booting) -> Result<Outcome> {
     // A call that reads into memory is cut short when there is none: these processes fill theirs
     // themselves.
     let fill = "s = \"0123456789abcdef\"; while (length(s) < 4000000) s = s s; system(\"sleep 4\")";
@@ -24,8 +24,11 @@ pub fn run() -> Result<Outcome> {
         "sleep 1\ni=0\nwhile [ $i -lt {PROCESSES} ]; do awk 'BEGIN {{ {fill} }}' & i=$((i+1)); done\n\
          sleep 3\ngrep AnonPages /proc/meminfo\nwait\n"
     );
-    let played =
-        play(256 * MIB, "policy=static round=100", vec![actor("burst", HAS, MAY_HAVE, &script)])?;
+    let played = booting.play(
+        256 * MIB,
+        "policy=static round=100",
+        vec![actor("burst", HAS, MAY_HAVE, &script)],
+    )?;
     let said = said(&played, 1);
     let events: Vec<u64> = said
         .lines()
