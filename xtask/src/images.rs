@@ -91,7 +91,8 @@ impl Builder {
                 folder.display()
             );
         }
-        let mut command = self.command("build", &format!("guests/{}", self.arch))?;
+        // Beside our own images: with the same profile, Rust's own crates are built for both at once.
+        let mut command = self.command("build", &format!("images/{}", self.arch))?;
         command.current_dir(folder);
         self.build(command, &folder.display().to_string())
     }

@@ -1,5 +1,5 @@
-//! The images linked with `rust-lld`, which comes with rustup's toolchains, boot as those do that
-//! the distribution's linker made.
+//! The hypervisor linked with `rust-lld`, which comes with rustup's toolchains, boots as the one does
+//! that the distribution's linker made.
 
 use super::boots;
 use super::count::{Count, counted, one};
@@ -49,16 +49,15 @@ fn rust_lld() -> Option<PathBuf> {
 
 fn run(linker: &Path, arch: Arch, may: MayInstall, progress: &Progress) -> Result<()> {
     let qemu = qemu::find(arch, may)?;
-    // Debug images: the same linker scripts, and not optimized twice over as a whole.
+    // Debug images: the same linker script, and not optimized twice over as a whole.
     let builder = Builder::new(arch, true, may)?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     progress.at(HYPERVISOR);
     let hypervisor = read(&builder.linked_with(linker, HYPERVISOR)?)?;
-    progress.at(GUEST);
-    let guest = strip(&read(&builder.linked_with(linker, GUEST)?)?);
     // What other tests and runs use is to be as it was: as the usual linker makes it.
     builder.package(HYPERVISOR)?;
-    builder.package(GUEST)?;
+    progress.at(GUEST);
+    let guest = strip(&read(&builder.package(GUEST)?)?);
     let hypervisor = boots::write(folder.path(), "hypervisor.elf", hypervisor)?;
     let bundle = boots::write(folder.path(), "bundle.pvb", bundle(&guest, MEMORY / 8)?)?;
     let boot = qemu::Boot {
