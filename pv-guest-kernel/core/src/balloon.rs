@@ -26,8 +26,28 @@ pub struct BalloonCounts {
     pub swapped_in: u64,
     /// Pages that went to swap, since the start.
     pub swapped_out: u64,
-    /// Nanoseconds in which some task waited for memory.
-    pub stalled: u64,
+    /// For how long processes waited for memory.
+    pub stalled: Stalled,
+}
+
+/// For how long processes have waited for memory since the start: until pages were reclaimed, and
+/// until pages were read from swap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stalled {
+    /// Nanoseconds in which one waited.
+    pub some: u64,
+    /// Those of them in which no other could have run.
+    pub full: u64,
+}
+
+impl Stalled {
+    /// One waited for so many nanoseconds, and others could have run meanwhile, or not.
+    pub(crate) fn add(&mut self, nanoseconds: u64, others: bool) {
+        self.some += nanoseconds;
+        if !others {
+            self.full += nanoseconds;
+        }
+    }
 }
 
 /// What came of a step of the balloon.

@@ -2,6 +2,7 @@
 
 use crate::{
     Platform,
+    balloon::Stalled,
     calls::{Clock, HostName, Stop},
     fs::{At, Caller, Errno, Fd, FileSystem, OpenFlags, Pid, cpio},
     kernel::{Kernel, Store},
@@ -155,7 +156,7 @@ impl<P: Platform> Kernel<P> {
             interrupts: 0,
             oom_kills: 0,
             faults: 0,
-            stalled: 0,
+            stalled: Stalled::default(),
             balloon_busy: false,
             balloon_due: 0,
             host_name: HostName::default(),

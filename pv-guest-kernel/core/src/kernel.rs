@@ -2,6 +2,7 @@
 
 use crate::{
     Pfn, Platform,
+    balloon::Stalled,
     calls::{Clock, HostName},
     fs::{Caller, FileSystem, Ino, Pid, Storage},
     memory::{Frames, Kind, Memory, Parts, UserMemory, Watermarks},
@@ -55,8 +56,8 @@ pub struct Kernel<P: Platform> {
     pub(crate) exhausted: bool,
     /// Page faults of processes.
     pub faults: u64,
-    /// Nanoseconds for which processes waited until memory was reclaimed.
-    pub stalled: u64,
+    /// For how long processes waited for memory.
+    pub stalled: Stalled,
     /// The balloon has more to do, and when it is asked at the latest.
     pub(crate) balloon_busy: bool,
     pub(crate) balloon_due: u64,

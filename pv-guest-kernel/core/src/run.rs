@@ -197,7 +197,11 @@ impl<P: Platform> Kernel<P> {
             memory: &mut self.memory,
             files: &mut self.fs,
         };
-        match space.fault(&mut parts, address, access) {
+        let served = space.fault(&mut parts, address, access);
+        if let Some(nanoseconds) = self.memory.swap.take_waited() {
+            self.waited(nanoseconds.get());
+        }
+        match served {
             Ok(()) => (),
             Err(Fault::NotMapped) => self.segment_fault(who, Signal::SEGV, 1, address),
             Err(Fault::NotAllowed) => self.segment_fault(who, Signal::SEGV, 2, address),
@@ -313,6 +317,11 @@ impl<P: Platform> Kernel<P> {
         }
     }
 
+    /// Who runs waited for memory for so many nanoseconds.
+    fn waited(&mut self, nanoseconds: u64) {
+        self.stalled.add(nanoseconds, self.scheduler.has_others());
+    }
+
     /// Somebody needs a page and there is none: reclaims, or ends the largest process.
     fn make_room(&mut self) -> Room {
         let wanted = self.memory.frames.shortfall().max(1);
@@ -321,7 +330,7 @@ impl<P: Platform> Kernel<P> {
         }
         let began = self.platform.now();
         let freed = self.reclaim(wanted);
-        self.stalled += self.platform.now().saturating_sub(began);
+        self.waited(self.platform.now().saturating_sub(began));
         if freed > 0 || self.deflate_all() > 0 {
             return Room::Made;
         }

@@ -203,9 +203,8 @@ impl Lent<'_> {
             refaults: counts.refaults,
             swapped_in: counts.swapped_in,
             swapped_out: counts.swapped_out,
-            stalled_some: counts.stalled,
-            // With one processor that waits for its own disk, all wait when one does.
-            stalled_full: counts.stalled,
+            stalled_some: counts.stalled.some,
+            stalled_full: counts.stalled.full,
         }
     }
 }

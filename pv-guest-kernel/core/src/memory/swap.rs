@@ -9,6 +9,7 @@
 use super::{Backing, BackingError, Slot};
 use crate::{Pfn, Platform};
 use alloc::{boxed::Box, vec::Vec};
+use core::num::NonZero;
 
 /// What has been done since the start, in pages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -47,6 +48,8 @@ pub struct Swap<P: Platform> {
     cached: u64,
     left: u32,
     counts: SwapCounts,
+    /// Nanoseconds for which somebody waited for a slot to be read, since they were taken.
+    waited: u64,
 }
 
 impl<P: Platform> Swap<P> {
@@ -65,6 +68,7 @@ impl<P: Platform> Swap<P> {
             cached: 0,
             left: 0,
             counts: SwapCounts::default(),
+            waited: 0,
             backing,
         }
     }
@@ -167,11 +171,18 @@ impl<P: Platform> Swap<P> {
         page: Pfn,
         memory: u64,
     ) -> Result<(), BackingError> {
+        let began = platform.now();
         self.backing.as_mut().ok_or(BackingError)?.read(platform, slot, page)?;
+        self.waited += platform.now().saturating_sub(began);
         self.counts.read += 1;
         let since = self.left.wrapping_sub(self.records[slot.0 as usize].left);
         self.counts.refaults += u64::from(u64::from(since) <= memory);
         Ok(())
+    }
+
+    /// Takes for how long somebody waited for slots to be read, in nanoseconds.
+    pub(crate) fn take_waited(&mut self) -> Option<NonZero<u64>> {
+        NonZero::new(core::mem::take(&mut self.waited))
     }
 
     /// A page with the content of a slot has that slot from now on. It is writable nowhere.

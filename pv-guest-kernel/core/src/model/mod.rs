@@ -189,6 +189,7 @@ impl<const RISCV: bool> Platform for Model<RISCV> {
     }
 
     fn copy(&mut self, from: Pfn, to: Pfn) {
+        self.now += processor::TICK;
         let (from, to) = (self.range(from, 0, PAGE), self.range(to, 0, PAGE));
         self.bytes.copy_within(from, to.start);
     }

@@ -5,7 +5,7 @@ use super::{Model, ModelRegisters, ModelSpace, program::Instruction, registers::
 use crate::{Access, Exit};
 
 /// Nanoseconds of an instruction.
-const TICK: u64 = 10;
+pub(super) const TICK: u64 = 10;
 
 /// Instructions behind which a process is interrupted even without an alarm, so that a test
 /// whose program does not end does.

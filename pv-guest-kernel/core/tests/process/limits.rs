@@ -1,6 +1,7 @@
 //! Processes that want more than there is.
 
 use crate::world::*;
+use kernel_core::balloon::Stalled;
 use kernel_core::fs::Pid;
 
 /// A process writes a word to each of so many pages of its zeros, over and over.
@@ -67,6 +68,46 @@ fn more_than_memory_goes_to_the_swap_area_and_comes_back_right() {
     assert!(kernel.memory.swap.counts().written > 0);
     assert_eq!(kernel.oom_kills, 0);
     finish(kernel);
+}
+
+/// For how long processes waited for memory in a machine that has too little of it, while another
+/// process wants to run all the time, or none does.
+fn waited(others: bool) -> Stalled {
+    let mut init = program::<false>();
+    let pages = 300;
+    init.zeros(pages * 4096);
+    let status = init.words(&[0]);
+    if others {
+        init.fork().jump_if_zero(CALL as u8, "other");
+    }
+    for (name, again, after) in [("next", "again", "second"), ("next2", "second", "end")] {
+        fill(&mut init, pages, name, again);
+        init.jump_if_zero(7, after).jump(name);
+    }
+    init.label("end");
+    if others {
+        init.call(Call::Kill, &[2.into(), 9.into()]).answers(0);
+        init.call(Call::Wait4, &[2.into(), status.into(), 0.into(), 0.into()]).answers(2);
+    }
+    init.exit(0);
+    init.label("other").call(Call::SchedYield, &[]).jump("other");
+    let mut kernel = kernel_of::<false>(512, &[("init", init.elf())], "swap=256", |_| ());
+    assert_eq!(run(&mut kernel), End::Init(0));
+    let counts = kernel.memory.swap.counts();
+    assert!(counts.written > 0 && counts.read > 0, "{counts:?}");
+    let stalled = kernel.stalled;
+    finish(kernel);
+    stalled
+}
+
+#[test]
+fn all_wait_for_memory_when_nobody_else_could_run() {
+    let alone = waited(false);
+    assert!(alone.some > 0, "{alone:?}");
+    assert_eq!(alone.full, alone.some);
+    let with_another = waited(true);
+    assert!(with_another.some > 0, "{with_another:?}");
+    assert_eq!(with_another.full, 0);
 }
 
 #[test]
