@@ -10,6 +10,7 @@ use crate::run::{Prepare, watch};
 use crate::{qemu, summary};
 use anyhow::{Result, bail};
 use clap::Args;
+use hypercall_abi::PAGE_SIZE;
 use pv_wire::{Item, Kind, RunReport};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +24,9 @@ const NAMES: [&str; 3] = ["honest", "partner", "hostile"];
 
 /// Milliseconds of a slice: short, so that the three meet each other often.
 const SLICE_MS: u32 = 1;
+
+/// How the hypervisor divides memory meanwhile, so that lies of the hostile guest are heard.
+const POLICY: &str = "policy=idle-tax:75 round=50";
 
 /// Bytes of text that are kept of a domain: its last words.
 const TEXT_KEPT: usize = 2000;
@@ -114,7 +118,8 @@ impl Siege {
         let plan = self.plan()?;
         let debug = self.audit.is_some();
         let ready = Prepare { arch: self.arch, debug, may, plan: &plan }.prepare()?;
-        let mut command = qemu::command(&ready.qemu, self.arch, &ready.boot(&plan));
+        let boot = qemu::Boot { command_line: POLICY, ..ready.boot(&plan) };
+        let mut command = qemu::command(&ready.qemu, self.arch, &boot);
         let mut texts = Texts::default();
         // The hostile one goes on for as long as it likes; the honest ones must not end first.
         let honest_failed = |domains: &[pv_wire::DomainReport]| {
@@ -122,7 +127,7 @@ impl Siege {
         };
         let (report, ending) =
             watch(&mut command, Some(self.limit), |item| texts.add(item), honest_failed)?;
-        self.verdict(&report, ending, &texts)
+        self.verdict(&plan, &report, ending, &texts)
     }
 
     fn plan(&self) -> Result<Plan> {
@@ -147,7 +152,13 @@ impl Siege {
         Ok(plan)
     }
 
-    fn verdict(&self, report: &RunReport, ending: Ending, texts: &Texts) -> Result<Held> {
+    fn verdict(
+        &self,
+        plan: &Plan,
+        report: &RunReport,
+        ending: Ending,
+        texts: &Texts,
+    ) -> Result<Held> {
         if let Err(why) = summary::verdict(report, NAMES.len(), ending) {
             let arch = self.arch;
             bail!(
@@ -156,6 +167,22 @@ impl Siege {
                 self.seed,
                 self.calls
             );
+        }
+        // What the hostile one says of itself takes from no other what was promised.
+        for sample in &report.memory {
+            let promised = plan.domains.get(usize::from(sample.id).wrapping_sub(1));
+            let promised = promised.map_or(0, |domain| domain.min_memory / PAGE_SIZE);
+            if sample.target < promised {
+                bail!(
+                    "domain {} was to have {} frames after {} ms; it was promised {promised}",
+                    sample.id,
+                    sample.target,
+                    sample.at_ms
+                );
+            }
+        }
+        if report.memory.is_empty() {
+            bail!("the hypervisor did not divide memory: nobody heard the lies");
         }
         let hostile = report.domains.iter().find(|domain| domain.name == NAMES[2]);
         let Some(hostile) = hostile else { bail!("the report has no domain {}", NAMES[2]) };

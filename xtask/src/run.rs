@@ -177,8 +177,14 @@ impl Run {
             return self.census();
         }
         if let Some(demo) = self.demo {
-            let may = MayInstall(!self.no_install);
-            return demo.run(self.arch, may, self.policy.as_deref(), self.share, self.timeout);
+            return demo.run(&demo::Setting {
+                arch: self.arch,
+                may: MayInstall(!self.no_install),
+                policy: self.policy.as_deref(),
+                share: self.share,
+                limit: (self.timeout != 0).then(|| Duration::from_secs(self.timeout)),
+                json: self.json,
+            });
         }
         if self.windows == When::Always && (self.plain || self.json || self.gdb) {
             bail!("--windows takes the terminal: it goes without --plain, --json and --gdb");

@@ -12,6 +12,20 @@ use clap::ValueEnum;
 use std::num::NonZero;
 use std::time::Duration;
 
+/// How a demonstration is shown.
+pub struct Setting<'a> {
+    pub arch: Arch,
+    pub may: MayInstall,
+    /// A word of the hypervisor's command line: how memory is divided.
+    pub policy: Option<&'a str>,
+    /// How many pages of each guest are looked at in a second.
+    pub share: Option<NonZero<u64>>,
+    /// Real time that a machine may take.
+    pub limit: Option<Duration>,
+    /// Whether a program reads what comes of it.
+    pub json: bool,
+}
+
 /// Which demonstration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Demo {
@@ -22,22 +36,11 @@ pub enum Demo {
 }
 
 impl Demo {
-    /// Shows it; `policy` is a word of the hypervisor's command line, `share` how many pages of each
-    /// guest are looked at in a second, `timeout` in seconds.
-    pub fn run(
-        self,
-        arch: Arch,
-        may: MayInstall,
-        policy: Option<&str>,
-        share: Option<NonZero<u64>>,
-        timeout: u64,
-    ) -> Result<()> {
-        let limit = (timeout != 0).then(|| Duration::from_secs(timeout));
+    /// Shows it.
+    pub fn run(self, setting: &Setting<'_>) -> Result<()> {
         match self {
-            Demo::Overcommit => {
-                overcommit::run(arch, may, policy.unwrap_or("idle-tax:75"), share, limit)
-            }
-            Demo::Sharing => sharing::run(arch, may, limit),
+            Demo::Overcommit => overcommit::run(setting),
+            Demo::Sharing => sharing::run(setting),
         }
     }
 }

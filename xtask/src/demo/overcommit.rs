@@ -1,18 +1,18 @@
 //! `overcommit`: three guests whose maxima together exceed the machine. One after the other needs
 //! much memory, borrows it from what the others do not use, and gives it back.
 
+use super::Setting;
 use super::owners::{self, Map};
 use super::scene::{Actor, Played, Scene};
-use crate::arch::Arch;
 use crate::experiment::picture::{Picture, Series, Style, svg};
-use crate::packages::MayInstall;
 use crate::{size, workspace};
 use anyhow::{Context, Result, ensure};
-use pv_wire::MemorySample;
+use hypercall_abi::PAGE_SIZE;
+use pv_wire::{MemorySample, RunReport};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::num::NonZero;
-use std::path::Path;
-use std::time::Duration;
+use std::path::PathBuf;
 
 const MIB: u64 = 1 << 20;
 
@@ -53,13 +53,9 @@ fn script(guest: u64) -> String {
 }
 
 /// Runs it, and draws.
-pub fn run(
-    arch: Arch,
-    may: MayInstall,
-    policy: &str,
-    share: Option<NonZero<u64>>,
-    limit: Option<Duration>,
-) -> Result<()> {
+pub fn run(setting: &Setting<'_>) -> Result<()> {
+    let Setting { arch, may, share, limit, json, .. } = *setting;
+    let policy = setting.policy.unwrap_or("idle-tax:75");
     let actors = (0..GUESTS).map(|guest| Actor {
         name: format!("guest-{}", guest + 1),
         memory: MEMORY,
@@ -80,34 +76,55 @@ pub fn run(
             format!("{words} share={share}")
         }),
         group: share.map_or(0, |_| 1),
-        shown: true,
+        shown: !json,
         stretches: false,
         audit: None,
         actors: actors.collect(),
     };
-    println!(
+    let about = format!(
         "{GUESTS} guests of {} that may have {} each, {} together, on a machine of {}; policy {policy}",
         size::show(MEMORY),
         size::show(MAXIMUM),
         size::show(GUESTS * MAXIMUM),
         size::show(MACHINE),
     );
+    if !json {
+        println!("{about}");
+    }
     let Played { report, said } = scene.play()?;
     let names: Vec<String> = scene.actors.iter().map(|actor| actor.name.clone()).collect();
     let folder = workspace::target_folder("demo/overcommit")?;
     let maps = owners::maps(&report.owners);
-    print!("{}", terminal(&report.memory, &names));
-    if let [first, .., last] = &maps[..] {
-        let most = maps.iter().min_by_key(|map| map.count(0)).unwrap_or(last);
-        show_maps(&[("at the start", first), ("when least was free", most), ("at the end", last)]);
-        let drawn = owners::svg(
-            &[("at the start", first), ("when least was free", most), ("at the end", last)],
-            &names,
-        );
-        write(&folder.join("owners.svg"), &drawn)?;
+    let mut drawn = vec![
+        ("memory.svg", svg(&lines(&report.memory, &names))?),
+        ("owned.svg", svg(&stacked(&report.memory, &names))?),
+    ];
+    let looks = match &maps[..] {
+        [first, .., last] => {
+            let most = maps.iter().min_by_key(|map| map.count(0)).unwrap_or(last);
+            vec![("at the start", first), ("when least was free", most), ("at the end", last)]
+        }
+        _ => Vec::new(),
+    };
+    if !looks.is_empty() {
+        drawn.push(("owners.svg", owners::svg(&looks, &names)));
     }
-    write(&folder.join("memory.svg"), &svg(&lines(&report.memory, &names))?)?;
-    write(&folder.join("owned.svg"), &svg(&stacked(&report.memory, &names))?)?;
+    let mut pictures = Vec::new();
+    for (name, picture) in drawn {
+        let path = folder.join(name);
+        std::fs::write(&path, picture)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        pictures.push(path);
+    }
+    if json {
+        println!("{:#}", for_programs(policy, &report, &names, &looks, &pictures));
+    } else {
+        print!("{}", terminal(&report.memory, &names));
+        show_maps(&looks);
+        for path in pictures {
+            println!("picture: {}", path.display());
+        }
+    }
     for (id, said) in &said {
         ensure!(
             said.contains("given back") && !said.contains("out of memory"),
@@ -117,10 +134,47 @@ pub fn run(
     Ok(())
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("picture: {}", path.display());
-    Ok(())
+/// What came of it, as JSON: memory of each guest over time, and how many of the frames that were
+/// looked at each owner has.
+fn for_programs(
+    policy: &str,
+    report: &RunReport,
+    names: &[String],
+    looks: &[(&str, &Map)],
+    pictures: &[PathBuf],
+) -> Value {
+    let guests = names.iter().enumerate().map(|(id, name)| {
+        let samples = of(&report.memory, id).map(|sample| {
+            json!({
+                "at_ms": sample.at_ms,
+                "owned": sample.owned,
+                "target": sample.target,
+                "active": sample.active,
+                "reported_free": sample.reported,
+                "machine_free": sample.free,
+            })
+        });
+        json!({ "name": name, "samples": samples.collect::<Vec<_>>() })
+    });
+    let owners = looks.iter().map(|(when, map)| {
+        let owned = names.iter().zip(1..).map(|(name, owner)| (name.clone(), map.count(owner)));
+        json!({
+            "when": when,
+            "samples": map.0.len(),
+            "free": map.count(0),
+            "hypervisor_or_none": map.count(u8::MAX),
+            "guests": owned.collect::<BTreeMap<_, _>>(),
+        })
+    });
+    json!({
+        "demo": "overcommit",
+        "policy": policy,
+        "frames_of_the_machine": MACHINE / PAGE_SIZE,
+        "frames_of_all_maxima": GUESTS * MAXIMUM / PAGE_SIZE,
+        "guests": guests.collect::<Vec<_>>(),
+        "owners": owners.collect::<Vec<_>>(),
+        "pictures": pictures,
+    })
 }
 
 fn mib(pages: u64) -> f64 {

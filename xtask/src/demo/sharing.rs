@@ -2,6 +2,7 @@
 //! program, and in what they run. Pages that are alike share a frame, and what runs in the guests
 //! does not notice.
 
+use super::Setting;
 use super::scene::{Actor, Played, Scene};
 use crate::arch::Arch;
 use crate::experiment::picture::{Picture, Series, Style, svg};
@@ -10,6 +11,8 @@ use crate::rootfs::version;
 use crate::{build, busybox, size, table, workspace};
 use anyhow::{Context, Result, ensure};
 use pv_wire::SharingSample;
+use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
@@ -159,9 +162,52 @@ fn parts(sample: &SharingSample) -> [(f64, f64); 2] {
     ]
 }
 
-/// Runs each mix, and draws.
-pub fn run(arch: Arch, may: MayInstall, limit: Option<Duration>) -> Result<()> {
-    println!("guests of {} that share frames", size::show(MEMORY));
+/// What came of one machine.
+struct Shared {
+    mix: Mix,
+    guests: u64,
+    /// What was shared when most was saved.
+    most: SharingSample,
+    picture: PathBuf,
+}
+
+/// Runs each mix, draws, and shows what came of it.
+pub fn run(setting: &Setting<'_>) -> Result<()> {
+    let Setting { arch, may, limit, json, .. } = *setting;
+    if !json {
+        println!("guests of {} that share frames", size::show(MEMORY));
+    }
+    let folder = workspace::target_folder("demo/sharing")?;
+    let mut machines = Vec::new();
+    for (mix, count) in MIXES {
+        let played = guests(mix, arch, may, count, WAIT, limit).play()?;
+        let most = most(&played).with_context(|| mix.about())?;
+        let path = folder.join(format!("{mix:?}-{count}.svg").to_lowercase());
+        std::fs::write(&path, svg(&picture(mix, &played.report.shared))?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        machines.push(Shared { mix, guests: count, most, picture: path });
+    }
+    if json {
+        println!("{:#}", report(&machines));
+        return Ok(());
+    }
+    println!("{}", text(&machines));
+    let program = build::read(&busybox::file(arch, may)?)?;
+    let (differ, all) =
+        version::different_pages(&program, &version::of(arch, &program, Mix::Versions.version(1)));
+    println!(
+        "versions of busybox differ in {differ} of {all} pages of its file; a guest that copies it \
+         has pages that are alike by itself"
+    );
+    println!("all guests said what they had to");
+    for Shared { picture, .. } in machines {
+        println!("picture: {}", picture.display());
+    }
+    Ok(())
+}
+
+/// For people.
+fn text(machines: &[Shared]) -> String {
     let header = [
         "guests",
         "",
@@ -175,42 +221,49 @@ pub fn run(arch: Arch, may: MayInstall, limit: Option<Duration>) -> Result<()> {
         "zeros",
     ];
     let mut rows = table::new(&header);
-    let folder = workspace::target_folder("demo/sharing")?;
-    let mut pictures = Vec::new();
-    for (mix, count) in MIXES {
-        let played = guests(mix, arch, may, count, WAIT, limit).play()?;
-        let most = most(&played).with_context(|| mix.about())?;
-        let mut row = vec![count.to_string(), mix.about().to_owned()];
+    for Shared { mix, guests, most, .. } in machines {
+        let mut row = vec![guests.to_string(), mix.about().to_owned()];
         row.extend(
-            parts(&most).into_iter().flat_map(|(shared, reclaimed)| {
+            parts(most).into_iter().flat_map(|(shared, reclaimed)| {
                 [format!("{shared:.1}"), format!("{reclaimed:.1}")]
             }),
         );
         let counts = [most.all, most.pages, most.frames, most.zero];
         row.extend(counts.map(|count| count.to_string()));
         rows.add_row(row);
-        let path = folder.join(format!("{mix:?}-{count}.svg").to_lowercase());
-        std::fs::write(&path, svg(&picture(mix, &played.report.shared))?)
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        pictures.push(path);
     }
     let (shared, reclaimed) = ESX;
     rows.add_row(["10", "ESX's clones", &format!("{shared:.1}"), &format!("{reclaimed:.1}")]);
     table::align_right(&mut rows, 2..header.len());
     table::align_right(&mut rows, 0..1);
-    println!("{}", table::text(&rows));
-    let program = build::read(&busybox::file(arch, may)?)?;
-    let (differ, all) =
-        version::different_pages(&program, &version::of(arch, &program, Mix::Versions.version(1)));
-    println!(
-        "versions of busybox differ in {differ} of {all} pages of its file; a guest that copies it \
-         has pages that are alike by itself"
-    );
-    println!("all guests said what they had to");
-    for path in pictures {
-        println!("picture: {}", path.display());
-    }
-    Ok(())
+    table::text(&rows)
+}
+
+/// For programs.
+fn report(machines: &[Shared]) -> Value {
+    let rounded = |part: f64| (part * 10.0).round() / 10.0;
+    let machines = machines.iter().map(|Shared { mix, guests, most, picture }| {
+        let [all, no_zeros] = parts(most).map(|(shared, reclaimed)| {
+            json!({ "shared_percent": rounded(shared), "reclaimed_percent": rounded(reclaimed) })
+        });
+        json!({
+            "guests": guests,
+            "mix": mix.about(),
+            "all": all,
+            "no_zeros": no_zeros,
+            "pages": most.all,
+            "pages_sharing": most.pages,
+            "frames_shared": most.frames,
+            "zero_pages": most.zero,
+            "picture": picture,
+        })
+    });
+    let (shared, reclaimed) = ESX;
+    json!({
+        "demo": "sharing",
+        "machines": machines.collect::<Vec<_>>(),
+        "esx": { "guests": 10, "shared_percent": shared, "reclaimed_percent": reclaimed },
+    })
 }
 
 /// What is shared over time.
@@ -267,6 +320,10 @@ mod tests {
         assert_eq!(all, (60.1, 50.0));
         assert!((apart.0 - 100.0 * 400.0 / 799.0).abs() < 1e-9);
         assert!((apart.1 - 100.0 * 300.0 / 799.0).abs() < 1e-9);
+        let machine = Shared { mix: Mix::Same, guests: 2, most: sample, picture: "a.svg".into() };
+        let json = report(&[machine]);
+        assert_eq!(json["machines"][0]["all"]["shared_percent"], 60.1);
+        assert_eq!(json["machines"][0]["zero_pages"], 201);
         let picture =
             svg(&picture(Mix::Same, &[sample, SharingSample { at_ms: 500, ..sample }])).unwrap();
         assert!(picture.contains("of these, zeros"));

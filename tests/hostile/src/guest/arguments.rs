@@ -7,6 +7,7 @@ use super::{Order, pool, random};
 use conformance::{Entries, Permit};
 use hypercall_abi::{
     DomainId, Mfn, Number,
+    balloon_statistics::{BalloonStatistics, STATISTICS_VERSION, WHOLE},
     calls::{
         Args,
         pte_update::{Space, Target},
@@ -140,6 +141,36 @@ impl Maker {
             _ if index.is_multiple_of(2) => self.target(),
             _ => self.entry(),
         }
+    }
+}
+
+/// What it says of its memory: mostly of a form that is believed, and never true.
+pub fn lies() -> BalloonStatistics {
+    let lie = || match random::below(4) {
+        0 => 0,
+        1 => u64::MAX,
+        2 => random::below(1 << 12),
+        _ => random::next() >> random::below(64),
+    };
+    let part = || random::one_of(&[0, 1, WHOLE, u16::MAX, random::next() as u16]);
+    BalloonStatistics {
+        version: if random::one_in(8) { lie() } else { STATISTICS_VERSION },
+        generation: lie(),
+        free: lie(),
+        available: lie(),
+        cache: lie(),
+        needed: lie(),
+        balloon: lie(),
+        faults: lie(),
+        refaults: lie(),
+        swapped_in: lie(),
+        swapped_out: lie(),
+        shortages: lie(),
+        some_over_10_s: part(),
+        some_over_60_s: part(),
+        full_over_10_s: part(),
+        full_over_60_s: part(),
+        reserved: if random::one_in(8) { lie() } else { 0 },
     }
 }
 

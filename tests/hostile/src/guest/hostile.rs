@@ -2,7 +2,11 @@
 //! of any kind, and a trap return to wherever, end in [`go_on`], on a fresh stack.
 #![allow(unsafe_code, reason = "random calls, and memory that the hypervisor shares")]
 
-use super::{Order, arch, arguments::Maker, excursion, pool, random};
+use super::{
+    Order, arch,
+    arguments::{self, Maker},
+    excursion, pool, random,
+};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use hypercall_abi::{
     Mfn, Number, PAGE_SIZE, Status, VirtAddr,
@@ -11,6 +15,7 @@ use hypercall_abi::{
     stubs,
 };
 use pv_guest::{calls, memory::Memory, physmap, println, time, vcpu};
+use zerocopy::IntoBytes;
 
 /// Loops between two that run random code.
 const BETWEEN_EXCURSIONS: u64 = 16;
@@ -157,6 +162,11 @@ fn lay(maker: &Maker, number: u64) {
             for (index, value) in args.into_iter().enumerate() {
                 put(WORDS * entry + 1 + index, value);
             }
+        }
+    } else if number == Number::BalloonReport as u64 && !random::one_in(4) {
+        let lies = arguments::lies();
+        for (index, word) in lies.as_bytes().as_chunks::<8>().0.iter().enumerate() {
+            put(index, u64::from_le_bytes(*word));
         }
     } else if random::one_in(2) {
         for index in 0..random::below(12) as usize {
