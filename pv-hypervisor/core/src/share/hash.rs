@@ -7,7 +7,7 @@
 //! knows. It is no cryptographic function: that nobody finds what collides without the seed is not
 //! claimed by those who made it. SipHash does claim that, and takes four times as long.
 
-use super::xxh3::{self, BLOCK};
+use super::xxh3;
 use crate::domain::MAX_DOMAINS;
 use crate::frame::{GroupKey, MAX_GROUP};
 use crate::machine::{FRAME_WORDS, Machine};
@@ -16,6 +16,9 @@ use core::hash::Hasher;
 use hypercall_abi::Mfn;
 use siphasher::sip::SipHasher13;
 use zerocopy::IntoBytes;
+
+/// Words that SipHash takes at a time.
+const BLOCK: usize = 64;
 
 /// By which function the pages of a group are hashed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -75,7 +78,7 @@ impl Hashing {
             }
             hasher.finish()
         } else {
-            xxh3::of_page(first, |start, words| machine.read_block(frame, start, words))
+            xxh3::of_page(first, |word| machine.read(frame, word))
         };
         hash & u64::MAX >> (64 - self.bits)
     }

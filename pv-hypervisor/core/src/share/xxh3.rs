@@ -10,9 +10,6 @@
 
 use crate::machine::FRAME_WORDS;
 
-/// Words that are hashed at a time.
-pub(super) const BLOCK: usize = 64;
-
 /// Words of a stripe, each of which has a lane.
 const LANES: usize = 8;
 
@@ -44,16 +41,11 @@ const SECRET: [u64; SECRET_WORDS] = [
     0xce31_d07a_d1b8_f88f, 0x2804_1695_8f3a_cb45, 0x7e40_4bbb_cafb_d7af,
 ];
 
-/// What a page hashes to under a seed; `read` reads the block of words at a word of it.
-pub(super) fn of_page(seed: u64, mut read: impl FnMut(usize, &mut [u64; BLOCK])) -> u64 {
+/// What a page hashes to under a seed; `read` reads a word of it.
+pub(super) fn of_page(seed: u64, read: impl Fn(usize) -> u64) -> u64 {
     let mut hash = Hash::new(seed);
-    let mut block = [0; BLOCK];
-    for start in (0..FRAME_WORDS).step_by(BLOCK) {
-        read(start, &mut block);
-        let (stripes, _) = block.as_chunks::<LANES>();
-        for (index, words) in stripes.iter().enumerate() {
-            hash.take(start / LANES + index, words);
-        }
+    for stripe in 0..FRAME_WORDS / LANES {
+        hash.take(stripe, &core::array::from_fn(|lane| read(stripe * LANES + lane)));
     }
     hash.finish()
 }
@@ -77,6 +69,7 @@ impl Hash {
     }
 
     /// Takes a stripe of the page.
+    #[inline(always)]
     fn take(&mut self, stripe: usize, words: &[u64; LANES]) {
         if stripe == FRAME_WORDS / LANES - 1 {
             // The last has words of its own, of the secret's end.
@@ -129,7 +122,7 @@ mod tests {
     use zerocopy::IntoBytes;
 
     fn hash(page: &[u64; FRAME_WORDS], seed: u64) -> u64 {
-        of_page(seed, |start, block| block.copy_from_slice(&page[start..start + BLOCK]))
+        of_page(seed, |word| page[word])
     }
 
     #[test]
