@@ -4,7 +4,7 @@ mod baseline;
 mod executed;
 mod profile;
 mod programs;
-mod worst_case;
+pub mod worst_case;
 
 use crate::arch::Arch;
 use crate::domains::{Request, Source};

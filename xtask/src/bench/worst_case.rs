@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Instructions that no stretch may reach: what an interrupt waits for at most.
-const BOUND: u64 = 20_000;
+pub const BOUND: u64 = 20_000;
 
 /// Instructions by what they were for.
 type Longest = BTreeMap<String, u64>;

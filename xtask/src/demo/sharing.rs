@@ -8,9 +8,9 @@ use crate::arch::Arch;
 use crate::experiment::picture::{Picture, Series, Style, svg};
 use crate::packages::MayInstall;
 use crate::rootfs::version;
-use crate::{build, busybox, size, table, workspace};
+use crate::{build, busybox, names, size, table, workspace};
 use anyhow::{Context, Result, ensure};
-use pv_wire::SharingSample;
+use pv_wire::{SharingSample, Stretch};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -125,7 +125,7 @@ pub fn guests(
         words: format!("share={RATE}"),
         group: 1,
         shown: false,
-        stretches: false,
+        stretches: true,
         audit: None,
         actors: actors.collect(),
     }
@@ -168,6 +168,8 @@ struct Shared {
     guests: u64,
     /// What was shared when most was saved.
     most: SharingSample,
+    /// For what the hypervisor kept the processor longest at a time.
+    longest: Stretch,
     picture: PathBuf,
 }
 
@@ -182,10 +184,11 @@ pub fn run(setting: &Setting<'_>) -> Result<()> {
     for (mix, count) in MIXES {
         let played = guests(mix, arch, may, count, WAIT, limit).play()?;
         let most = most(&played).with_context(|| mix.about())?;
+        let longest = longest(&played.report.stretches)?;
         let path = folder.join(format!("{mix:?}-{count}.svg").to_lowercase());
         std::fs::write(&path, svg(&picture(mix, &played.report.shared))?)
             .with_context(|| format!("cannot write {}", path.display()))?;
-        machines.push(Shared { mix, guests: count, most, picture: path });
+        machines.push(Shared { mix, guests: count, most, longest, picture: path });
     }
     if json {
         println!("{:#}", report(&machines));
@@ -206,6 +209,12 @@ pub fn run(setting: &Setting<'_>) -> Result<()> {
     Ok(())
 }
 
+/// For what the hypervisor kept the processor longest at a time.
+pub fn longest(stretches: &[Stretch]) -> Result<Stretch> {
+    let longest = stretches.iter().max_by_key(|stretch| stretch.instructions);
+    longest.cloned().context("the hypervisor did not say for how long it kept the processor")
+}
+
 /// For people.
 fn text(machines: &[Shared]) -> String {
     let header = [
@@ -219,9 +228,10 @@ fn text(machines: &[Shared]) -> String {
         "sharing",
         "frames",
         "zeros",
+        "longest step",
     ];
     let mut rows = table::new(&header);
-    for Shared { mix, guests, most, .. } in machines {
+    for Shared { mix, guests, most, longest, .. } in machines {
         let mut row = vec![guests.to_string(), mix.about().to_owned()];
         row.extend(
             parts(most).into_iter().flat_map(|(shared, reclaimed)| {
@@ -230,6 +240,7 @@ fn text(machines: &[Shared]) -> String {
         );
         let counts = [most.all, most.pages, most.frames, most.zero];
         row.extend(counts.map(|count| count.to_string()));
+        row.push(names::grouped(longest.instructions));
         rows.add_row(row);
     }
     let (shared, reclaimed) = ESX;
@@ -242,7 +253,7 @@ fn text(machines: &[Shared]) -> String {
 /// For programs.
 fn report(machines: &[Shared]) -> Value {
     let rounded = |part: f64| (part * 10.0).round() / 10.0;
-    let machines = machines.iter().map(|Shared { mix, guests, most, picture }| {
+    let machines = machines.iter().map(|Shared { mix, guests, most, longest, picture }| {
         let [all, no_zeros] = parts(most).map(|(shared, reclaimed)| {
             json!({ "shared_percent": rounded(shared), "reclaimed_percent": rounded(reclaimed) })
         });
@@ -255,6 +266,7 @@ fn report(machines: &[Shared]) -> Value {
             "pages_sharing": most.pages,
             "frames_shared": most.frames,
             "zero_pages": most.zero,
+            "longest_step": { "of": longest.what.as_str(), "instructions": longest.instructions },
             "picture": picture,
         })
     });
@@ -320,7 +332,9 @@ mod tests {
         assert_eq!(all, (60.1, 50.0));
         assert!((apart.0 - 100.0 * 400.0 / 799.0).abs() < 1e-9);
         assert!((apart.1 - 100.0 * 300.0 / 799.0).abs() < 1e-9);
-        let machine = Shared { mix: Mix::Same, guests: 2, most: sample, picture: "a.svg".into() };
+        let longest = Stretch { instructions: 9, ..Stretch::default() };
+        let path = "a.svg".into();
+        let machine = Shared { mix: Mix::Same, guests: 2, most: sample, longest, picture: path };
         let json = report(&[machine]);
         assert_eq!(json["machines"][0]["all"]["shared_percent"], 60.1);
         assert_eq!(json["machines"][0]["zero_pages"], 201);

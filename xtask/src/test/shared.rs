@@ -2,6 +2,7 @@
 
 use super::count::{Count, section};
 use crate::arch::Arch;
+use crate::bench::worst_case::BOUND;
 use crate::demo::scene::{Played, Scene};
 use crate::demo::sharing::{self, Mix};
 use crate::packages::MayInstall;
@@ -32,6 +33,7 @@ pub fn all(arch: Arch, may: MayInstall) -> Count {
             section.test("what both have is shared", is_shared(&most));
         }
         section.test("pages of files are named, and found by that", is_named(&played));
+        section.test("no step of the scanner takes long", is_bounded(&played));
         let scene = sharing::guests(Mix::Same, arch, may, 2, WAIT, Some(LIMIT));
         let audited = Scene { audit: Some(AUDIT), ..scene }.play()?;
         section.test("both, audited", sharing::most(&audited).and_then(|_| is_audited(&audited)));
@@ -46,6 +48,17 @@ fn copy(error: &anyhow::Error) -> anyhow::Error {
 fn is_named(played: &Played) -> Result<()> {
     let named = played.report.sharing.map_or(0, |sharing| sharing.named);
     ensure!(named >= AT_LEAST / 2, "{named} pairs of pages were named");
+    Ok(())
+}
+
+fn is_bounded(played: &Played) -> Result<()> {
+    let longest = sharing::longest(&played.report.stretches)?;
+    ensure!(
+        longest.instructions < BOUND,
+        "{} took {} instructions at a time, the bound is {BOUND}",
+        longest.what,
+        longest.instructions
+    );
     Ok(())
 }
 

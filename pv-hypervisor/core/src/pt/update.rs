@@ -23,7 +23,7 @@ use hypercall_abi::{DomainId, Error, Mfn};
 const LEAF: u32 = 21;
 
 /// Cost of the former while pages share frames: each may add a record, or take one away.
-const LEAF_AMID_SHARING: u32 = 45;
+const LEAF_AMID_SHARING: u32 = 52;
 
 /// Cost of any other update, what it walks apart.
 const UPDATE: u32 = 120;

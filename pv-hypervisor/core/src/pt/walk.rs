@@ -32,6 +32,10 @@ const EMPTY_RUN: u32 = 5;
 const FULL_ENTRY: u32 = 9;
 const TABLE: u32 = 60;
 
+/// What an entry costs beside that whose record goes with it: that of a page that shares a frame or is
+/// away.
+const RECORD: u32 = 36;
+
 /// A walk that may be in the middle of a tree.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Walk {
@@ -313,9 +317,12 @@ impl<P: Platform> State<P> {
                 continue;
             }
             let place = Place { table: step.table, index, level: step.level };
-            if let Some(walk) = self.release_entry(slot, domain, place, value)
-                && let Some(child) = walk.steps.first()
-            {
+            let (_, recorded) = self.sharing.records.lengths();
+            let walk = self.release_entry(slot, domain, place, value);
+            if self.sharing.records.lengths().1 != recorded {
+                budget.spend(RECORD);
+            }
+            if let Some(child) = walk.as_ref().and_then(|walk| walk.steps.first()) {
                 return StepEnd::Descend(*child);
             }
         }

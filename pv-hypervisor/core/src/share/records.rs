@@ -316,6 +316,7 @@ impl Records {
     }
 
     /// Pages without a frame of their own, and entries that map them.
+    #[inline(always)]
     pub(crate) fn lengths(&self) -> (usize, usize) {
         (self.pages.length, self.entries.length)
     }
