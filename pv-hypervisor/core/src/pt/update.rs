@@ -22,6 +22,9 @@ use hypercall_abi::{DomainId, Error, Mfn};
 /// Cost of an update of a level-1 entry.
 const LEAF: u32 = 21;
 
+/// Cost of one by a domain that has registered its P2M: it may name a page, which is looked up.
+const LEAF_BY_PAGE: u32 = 25;
+
 /// Cost of the former while pages share frames: each may add a record, or take one away.
 const LEAF_AMID_SHARING: u32 = 52;
 
@@ -308,8 +311,15 @@ impl<P: Platform> State<P> {
         range: core::ops::Range<u64>,
         budget: &mut Budget,
     ) -> (u64, Result<(), Error>) {
-        let domain = self.domain(slot).id;
-        let leaf = if self.sharing.records.is_empty() { LEAF } else { LEAF_AMID_SHARING };
+        let owner = self.domain(slot);
+        let domain = owner.id;
+        let leaf = if !self.sharing.records.is_empty() {
+            LEAF_AMID_SHARING
+        } else if !owner.movable.p2m().is_empty() {
+            LEAF_BY_PAGE
+        } else {
+            LEAF
+        };
         let end = range.end.min(range.start.saturating_add(budget.pieces(leaf)));
         let (mut done, mut result) = (range.start, Ok(()));
         while done < end {
