@@ -2,6 +2,7 @@
 
 use crate::arch::Arch;
 use crate::c_guest;
+use crate::native::NATIVE;
 use crate::packages::MayInstall;
 use crate::process;
 use crate::toolchain::Toolchain;
@@ -19,6 +20,10 @@ pub const GUEST: &str = "pv-guest-kernel";
 
 /// The package of the programs that guests run.
 pub const PROGRAMS: &str = "kernel-programs";
+
+/// Packages of this workspace that are for bare metal alone.
+pub const IMAGES: [&str; 6] =
+    [HYPERVISOR, GUEST, NATIVE, "conformance-guest", "bench-guest", "hostile-guest"];
 
 /// The profile of this workspace's debug images; `dev` is for programs of the host.
 const DEBUG_PROFILE: &str = "image-debug";

@@ -8,7 +8,7 @@ mod files;
 mod unsafe_code;
 
 use crate::arch::Arch;
-use crate::images::{Builder, PROGRAMS};
+use crate::images::{Builder, IMAGES, PROGRAMS};
 use crate::packages::MayInstall;
 use crate::progress::Progress;
 use crate::{process, spec, toolchain, workspace};
@@ -16,16 +16,6 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// Packages for bare metal, checked for both architectures.
-const IMAGES: [&str; 6] = [
-    "pv-hypervisor",
-    "pv-guest-kernel",
-    "native-kernel",
-    "conformance-guest",
-    "bench-guest",
-    "hostile-guest",
-];
 
 /// Check names, unsafe code, files, formatting and clippy.
 #[derive(Args)]

@@ -8,9 +8,12 @@
 //! sources exchanged, and by version it is others that have them so.
 
 use crate::arch::Arch;
+use elf::ElfBytes;
+use elf::abi::{SHF_EXECINSTR, SHT_PROGBITS};
+use elf::endian::LittleEndian;
+use std::ops::Range;
 
-/// Bytes of a section header, and of a page.
-const HEADER: usize = 64;
+/// Bytes of a page.
 const PAGE: usize = 4096;
 
 /// Instructions of x86-64 that do nothing, with their operand at zero as compilers write them, and
@@ -91,21 +94,22 @@ pub fn different_pages(one: &[u8], other: &[u8]) -> (usize, usize) {
 }
 
 /// Sections of an ELF file with instructions; none of what is not one.
-fn code(elf: &[u8]) -> Vec<std::ops::Range<usize>> {
-    let number = |at: usize, bytes: usize| {
-        let field = elf.get(at..at + bytes)?;
-        Some(field.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
-    };
-    let headers = number(40, 8).zip(number(60, 2)).filter(|_| elf.starts_with(b"\x7fELF\x02\x01"));
-    let (first, count) = headers.unwrap_or_default();
-    let part = |index: usize| {
-        let header = first.checked_add(index * HEADER)?;
-        let (kind, flags) = (number(header + 4, 4)?, number(header + 8, 8)?);
-        let (start, length) = (number(header + 24, 8)?, number(header + 32, 8)?);
-        let end = start.checked_add(length).filter(|end| *end <= elf.len())?;
-        (kind == 1 && flags & 4 != 0).then_some(start..end)
-    };
-    (0..count).filter_map(part).collect()
+fn code(file: &[u8]) -> Vec<Range<usize>> {
+    let sections = ElfBytes::<LittleEndian>::minimal_parse(file)
+        .ok()
+        .and_then(|elf| elf.section_headers())
+        .into_iter()
+        .flatten();
+    let instructions = sections.filter(|section| {
+        section.sh_type == SHT_PROGBITS && section.sh_flags & u64::from(SHF_EXECINSTR) != 0
+    });
+    instructions
+        .filter_map(|section| {
+            let start = usize::try_from(section.sh_offset).ok()?;
+            let end = start.checked_add(section.sh_size.try_into().ok()?)?;
+            (end <= file.len()).then_some(start..end)
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -114,8 +118,11 @@ mod tests {
 
     /// A file of two pages, the second of which is code.
     fn program(code: &[u8]) -> Vec<u8> {
-        let mut elf = b"\x7fELF\x02\x01".to_vec();
+        let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
+        elf.resize(64, 0);
         elf.resize(2 * PAGE, 0x90);
+        elf[20..24].copy_from_slice(&1u32.to_le_bytes());
+        elf[58..60].copy_from_slice(&64u16.to_le_bytes());
         elf[40..48].copy_from_slice(&64u64.to_le_bytes());
         elf[60..62].copy_from_slice(&1u16.to_le_bytes());
         for (at, value) in [(0, 1 << 32), (8, 6), (24, PAGE as u64), (32, PAGE as u64)] {

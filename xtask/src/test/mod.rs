@@ -19,9 +19,10 @@ mod typed;
 use crate::arch::Arch;
 use crate::conformance::{self, Guest};
 use crate::hostile::Siege;
+use crate::images::IMAGES;
 use crate::packages::MayInstall;
 use crate::progress::Progress;
-use crate::{check, images, process, toolchain, workspace};
+use crate::{check, process, toolchain, workspace};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use count::{Count, counted, section};
@@ -136,17 +137,6 @@ fn emulated(arch: Arch, may: MayInstall) -> Count {
     count += siege(arch, may);
     count
 }
-
-/// Packages that have no tests of the host: the images, and the programs that guests run.
-const IMAGES: [&str; 7] = [
-    images::HYPERVISOR,
-    images::GUEST,
-    images::PROGRAMS,
-    crate::native::NATIVE,
-    "conformance-guest",
-    "bench-guest",
-    "hostile-guest",
-];
 
 /// The tests of the host: all that do not take long, and the long ones.
 const HOST: [(&str, &[&str]); 4] = [

@@ -33,7 +33,7 @@ pub fn all(arch: Arch, may: MayInstall) -> Count {
             section.test("what both have is shared", is_shared(&most));
         }
         section.test("pages of files are named, and found by that", is_named(&played));
-        section.test("no step of the scanner takes long", is_bounded(&played));
+        section.test("no step of the hypervisor takes long", is_bounded(&played));
         let scene = sharing::guests(Mix::Same, arch, may, 2, WAIT, Some(LIMIT));
         let audited = Scene { audit: Some(AUDIT), ..scene }.play()?;
         section.test("both, audited", sharing::most(&audited).and_then(|_| is_audited(&audited)));

@@ -182,7 +182,9 @@ impl<P: Platform> Swap<P> {
 
     /// Takes for how long somebody waited for slots to be read, in nanoseconds.
     pub(crate) fn take_waited(&mut self) -> Option<NonZero<u64>> {
-        NonZero::new(core::mem::take(&mut self.waited))
+        let waited = NonZero::new(self.waited)?;
+        self.waited = 0;
+        Some(waited)
     }
 
     /// A page with the content of a slot has that slot from now on. It is writable nowhere.

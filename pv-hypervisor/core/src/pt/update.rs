@@ -22,10 +22,10 @@ use hypercall_abi::{DomainId, Error, Mfn};
 /// Cost of an update of a level-1 entry.
 const LEAF: u32 = 21;
 
-/// Cost of one by a domain that has registered its P2M: it may name a page, which is looked up.
+/// Cost of a [`LEAF`] of a domain that has registered its P2M: it may name a page, which is looked up.
 const LEAF_BY_PAGE: u32 = 25;
 
-/// Cost of the former while pages share frames: each may add a record, or take one away.
+/// Cost of a [`LEAF`] while pages share frames: each may add a record, or take one away.
 const LEAF_AMID_SHARING: u32 = 52;
 
 /// Cost of any other update, what it walks apart.

@@ -5,7 +5,7 @@
 //! keep a page from meeting its like; who knows what a page of somebody else's hashes to learns
 //! nothing by it. So the usual function is a quick one, XXH3 under a seed that only the hypervisor
 //! knows. It is no cryptographic function: that nobody finds what collides without the seed is not
-//! claimed by those who made it. SipHash does claim that, and takes four times as long.
+//! claimed by those who made it. SipHash does claim that, and takes longer.
 
 use super::xxh3;
 use crate::domain::MAX_DOMAINS;
