@@ -29,6 +29,7 @@
 //! | [`pending`] | the order in which events are taken, so that none is lost; on any host too |
 //! | `calls` | every call of the hypervisor as a function of the same name |
 //! | `memory`, `space` | the guest's pages and page tables on top of both |
+//! | `stack` | a larger stack than the boot stack, with a guard |
 //! | `trap`, `user`, `events`, `time` | traps, processes, event channels, the timer |
 //! | `console`, `grants`, `heap` | text, logs, memory of others, the global allocator |
 //!
@@ -73,6 +74,8 @@ mod panic;
 pub mod physmap;
 #[cfg(target_os = "none")]
 pub mod space;
+#[cfg(target_os = "none")]
+pub mod stack;
 #[cfg(target_os = "none")]
 pub mod start;
 #[cfg(target_os = "none")]

@@ -12,7 +12,9 @@ use pv_guest::{
         trap::{TRAP_FRAMES, TrapFlags, TrapFrame},
     },
     arch::TrapFrameExt,
-    calls, events, println, trap, vcpu,
+    calls, events, println,
+    stack::Stack,
+    trap, vcpu,
 };
 
 /// Calls that `garbage` makes.
@@ -43,12 +45,12 @@ pub fn before_traps(crash: Option<Crash>) {
     }
 }
 
-/// Misbehaves with a trap entry and page tables of the kernel's own, if it is to.
-pub fn with_traps(crash: Option<Crash>) -> Result<(), Surprise> {
+/// Misbehaves with a trap entry, page tables and a stack of the kernel's own, if it is to.
+pub fn with_traps(crash: Option<Crash>, stack: Stack) -> Result<(), Surprise> {
     match crash {
         Some(Crash::Panic) => panic!("on purpose"),
         Some(Crash::Stack) => {
-            println!("    about to use up the stack");
+            println!("    about to use up the stack, to the guard at {:#x}", stack.guard.0);
             println!("{}", recurse(1));
             Ok(())
         }

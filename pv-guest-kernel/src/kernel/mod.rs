@@ -22,11 +22,21 @@ mod tables;
 use crate::paravirtual;
 use options::Options;
 use pv_guest::{
-    abi::start_info::StartInfo, heap, memory::Memory, paging::TableRead, println, trap,
+    abi::start_info::StartInfo,
+    heap,
+    memory::Memory,
+    paging::TableRead,
+    println,
+    stack::{self, Stack},
+    trap,
 };
 use surprise::{Surprise, surprise};
 
 pv_guest::entry!(main);
+
+/// Pages of the kernel's stack: 128 KiB, as lists of the balloon's are on it, or 256 in a build that is
+/// not optimized, which keeps many values twice.
+const STACK_PAGES: u64 = if cfg!(debug_assertions) { 64 } else { 32 };
 
 fn main(info: &'static StartInfo) -> Result<(), Surprise> {
     let options = Options::parse(info.command_line(), info.module_bytes > 0)?;
@@ -43,15 +53,31 @@ fn main(info: &'static StartInfo) -> Result<(), Surprise> {
         memory.free_pages(),
         memory.format().root_level().number(),
     );
-    if options.quiet {
-        trap::register(trap::fatal).map_err(|error| surprise!("trap_register: {error}"))?;
-        make_heap(info, &mut memory)?;
-        return programs::run(info, memory);
+    if !options.quiet {
+        map::show(info, &memory);
     }
-    map::show(info, &memory);
     trap::register(trap::fatal).map_err(|error| surprise!("trap_register: {error}"))?;
-    tables::build_and_switch(&mut memory)?;
+    if !options.quiet {
+        tables::build_and_switch(&mut memory)?;
+    }
     make_heap(info, &mut memory)?;
+    let (_, error) = stack::leave_boot_stack(memory, STACK_PAGES, |memory, stack| {
+        if options.quiet {
+            programs::run(info, memory)
+        } else {
+            show(info, memory, &options, stack)
+        }
+    });
+    Err(surprise!("{error}"))
+}
+
+/// Shows one step after the other, once the kernel has tables, heap and stack of its own.
+fn show(
+    info: &StartInfo,
+    mut memory: Memory,
+    options: &Options,
+    stack: Stack,
+) -> Result<(), Surprise> {
     if options.machine_test {
         println!("[m] the machine under the kernel core");
         let passed =
@@ -59,7 +85,7 @@ fn main(info: &'static StartInfo) -> Result<(), Surprise> {
         println!("machine test: {passed} checks passed");
         return Ok(());
     }
-    misbehave::with_traps(options.crash)?;
+    misbehave::with_traps(options.crash, stack)?;
     refusals::show(info, &mut memory)?;
     process::run_all(info, &mut memory)?;
     memory::inflate_and_deflate(&mut memory)?;

@@ -8,6 +8,7 @@ use crate::arch::Arch;
 use crate::packages::MayInstall;
 use crate::progress::Progress;
 use anyhow::{Context, Result, ensure};
+use hypercall_abi::PAGE_SIZE;
 use serde_json::Value;
 
 /// A way to go wrong: the word after `crash=`, and a part of the reason that it ends with.
@@ -85,6 +86,7 @@ fn checks(arch: Arch, ran: &Ran, report: &Value) -> Vec<(String, Result<()>)> {
         let check = ended(report, word, false, reason).and_then(|()| registers(arch, ran, word));
         results.push((format!("crash={word}"), check));
     }
+    results.push(("the guard below the stack".to_owned(), guarded(ran, report)));
     for name in GOOD {
         results.push((name.to_owned(), ended(report, name, true, "powered off")));
     }
@@ -92,12 +94,16 @@ fn checks(arch: Arch, ran: &Ran, report: &Value) -> Vec<(String, Result<()>)> {
     results
 }
 
+fn find<'a>(report: &'a Value, name: &str) -> Result<&'a Value> {
+    let domains = report["domains"].as_array().context("the report has no domains")?;
+    let domain = domains.iter().find(|domain| domain["name"] == name);
+    domain.context("the report has no such domain: it never ended")
+}
+
 /// The domain ended well or not, with that in its reason.
 /// Clauses: SHUTDOWN.7 TRAP.7
 fn ended(report: &Value, name: &str, well: bool, reason: &str) -> Result<()> {
-    let domains = report["domains"].as_array().context("the report has no domains")?;
-    let domain = domains.iter().find(|domain| domain["name"] == name);
-    let domain = domain.context("the report has no such domain: it never ended")?;
+    let domain = find(report, name)?;
     let end = domain["end"].as_str().unwrap_or_default();
     ensure!(end.contains(reason), "it ended with `{end}`, not with `{reason}`");
     ensure!(domain["ok"] == well, "the report says that ending well is {}", domain["ok"]);
@@ -118,6 +124,22 @@ fn registers(arch: Arch, ran: &Ran, name: &str) -> Result<()> {
     ensure!(
         first.contains(counter) && first.contains(stack),
         "its registers are not shown after its end, but `{first}`"
+    );
+    Ok(())
+}
+
+/// The kernel that uses up its stack ends at the page below it, and has written over nothing else.
+fn guarded(ran: &Ran, report: &Value) -> Result<()> {
+    let at = |text: &str, before: &str| -> Option<u64> {
+        let digits = text.split_once(before)?.1.split(char::is_whitespace).next()?;
+        u64::from_str_radix(digits.trim_end_matches(','), 16).ok()
+    };
+    let guard = at(&ran.errors, "to the guard at 0x").context("the kernel did not say where")?;
+    let end = find(report, "stack")?["end"].as_str().unwrap_or_default();
+    let address = at(end, "page fault at 0x").with_context(|| format!("it ended with `{end}`"))?;
+    ensure!(
+        (guard..guard + PAGE_SIZE).contains(&address),
+        "it ended at {address:#x}, and the page below its stack is at {guard:#x}"
     );
     Ok(())
 }
@@ -144,6 +166,7 @@ mod tests {
             .iter()
             .map(|bad| json!({ "name": bad.word, "ok": false, "end": format!("({})", bad.reason) }))
             .collect();
+        domains[5]["end"] = "page fault at 0x7ff8 (traps nest too deep)".into();
         domains.extend(GOOD.map(|name| json!({ "name": name, "ok": true, "end": "powered off" })));
         let totals = json!({ "frames_before": 9, "frames_after": after });
         json!({ "ok": false, "domains": domains, "totals": totals })
@@ -155,6 +178,7 @@ mod tests {
             format!("domain 1 '{word}' ended: {reason}. Its registers:\n  rip 0  rsp 0\n")
         };
         let mut errors: String = MISBEHAVIOURS.iter().map(end).collect();
+        errors += "about to use up the stack, to the guard at 0x7000\n";
         errors += "error: domain 1 (null) page fault\n";
         Ran { well: false, output: String::new(), errors }
     }
@@ -177,7 +201,10 @@ mod tests {
         assert_eq!(failed(&ran(), &noticed), ["good-a"]);
         let errors = ran().errors.replacen("rip", "", 1);
         assert_eq!(failed(&Ran { errors, ..ran() }, &report(9)), ["crash=null"]);
+        let mut elsewhere = report(9);
+        elsewhere["domains"][5]["end"] = "page fault at 0x6ff8 (traps nest too deep)".into();
+        assert_eq!(failed(&ran(), &elsewhere), ["the guard below the stack"]);
         let few = json!({ "ok": false, "domains": [], "totals": null });
-        assert_eq!(failed(&ran(), &few).len(), MISBEHAVIOURS.len() + GOOD.len() + 1);
+        assert_eq!(failed(&ran(), &few).len(), MISBEHAVIOURS.len() + GOOD.len() + 2);
     }
 }

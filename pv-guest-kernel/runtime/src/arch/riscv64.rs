@@ -121,10 +121,15 @@ pub(crate) unsafe extern "C" fn leave_user() -> ! {
 /// Calls `function`, which does not return, on another stack.
 ///
 /// # Safety
-/// `top` is a multiple of 16, below which there is stack that nothing else uses.
+/// `top` is a multiple of 16, below which there is stack that nothing else uses, and `argument` is one
+/// that the function may have.
 #[unsafe(naked)]
-pub unsafe extern "C" fn call_on_stack(top: u64, function: extern "C" fn() -> !) -> ! {
-    naked_asm!("mv sp, a0", "mv s0, zero", "jalr a1", "unimp")
+pub unsafe extern "C" fn call_on_stack(
+    top: u64,
+    function: extern "C" fn(*mut ()) -> !,
+    argument: *mut (),
+) -> ! {
+    naked_asm!("mv sp, a0", "mv s0, zero", "mv a0, a2", "jalr a1", "unimp")
 }
 
 /// The `time` counter.
