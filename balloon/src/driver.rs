@@ -1,10 +1,15 @@
-//! The driver: inflate, deflate, follow the target.
+//! The driver: inflate, deflate, follow the target. Much memory goes in whole extents where the
+//! kernel has such, see [`extents`]; here is how single pages go.
+
+mod extents;
+
+pub use extents::STEP_EXTENTS;
 
 use crate::{Answer, BalloonPort, Report, Statistics, Stop};
 use heapless::Vec;
 use hypercall_abi::{Error, Mfn, Pfn, calls::balloon_inflate};
 
-/// Pages that one step moves at most: what one call takes.
+/// Single pages that one step moves at most: what one call takes.
 pub const STEP_PAGES: usize = balloon_inflate::MAX_FRAMES as usize;
 
 /// Pages refused as `Busy` that the balloon holds at most until they can go.
@@ -22,7 +27,32 @@ type Pages = Vec<Pfn, STEP_PAGES>;
 pub struct Balloon {
     holes: u64,
     set_aside: Vec<Pfn, MAX_SET_ASIDE>,
+    /// Steps that ask for single frames alone, as there was no extent to be had.
+    singles: u8,
     statistics: Statistics,
+}
+
+/// How frames go: by the balloon's call, or by the one that offers them.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Release,
+    Report,
+}
+
+impl Way {
+    fn pages<P: BalloonPort>(self, port: &mut P, frames: &[Mfn]) -> Answer {
+        match self {
+            Way::Release => port.release(frames),
+            Way::Report => port.report(frames),
+        }
+    }
+
+    fn extents<P: BalloonPort>(self, port: &mut P, firsts: &[Mfn]) -> Answer {
+        match self {
+            Way::Release => port.release_extents(firsts),
+            Way::Report => port.report_extents(firsts),
+        }
+    }
 }
 
 impl Balloon {
@@ -37,9 +67,12 @@ impl Balloon {
         Balloon {
             holes: 0,
             set_aside: Vec::new(),
+            singles: 0,
             statistics: Statistics {
                 inflated: 0,
                 deflated: 0,
+                extents_inflated: 0,
+                extents_deflated: 0,
                 inflate_calls: 0,
                 deflate_calls: 0,
                 set_aside: 0,
@@ -65,16 +98,15 @@ impl Balloon {
         self.statistics
     }
 
-    /// Goes one bounded step, of at most [`STEP_PAGES`], towards the target. `None`: the guest
-    /// owns what it should.
+    /// Goes one bounded step towards the target, of at most [`STEP_EXTENTS`] extents or
+    /// [`STEP_PAGES`] pages. `None`: the guest owns what it should.
     pub fn follow_target<P: BalloonPort>(&mut self, port: &mut P) -> Option<Report> {
         let owned = port.owned_frames();
         let target = port.target_frames();
-        let step = |pages: u64| usize::try_from(pages).unwrap_or(STEP_PAGES).min(STEP_PAGES);
         if owned > target {
-            Some(self.inflate(port, step(owned - target)))
+            Some(self.inflate_step(port, owned - target))
         } else if owned < target && self.holes > 0 {
-            Some(self.deflate(port, step(target - owned)))
+            Some(self.deflate_step(port, target - owned))
         } else {
             None
         }
@@ -86,26 +118,38 @@ impl Balloon {
     /// refusal. Whatever it says, a page that was taken and did not become a hole is set aside
     /// or with the allocator again.
     pub fn inflate<P: BalloonPort>(&mut self, port: &mut P, pages: usize) -> Report {
-        self.give_away(port, pages, P::release)
+        repeat(pages as u64, |left| self.inflate_step(port, left))
     }
 
-    /// As [`inflate`](Self::inflate), for free memory that is offered and not asked for.
-    pub fn report<P: BalloonPort>(&mut self, port: &mut P, pages: usize) -> Report {
-        self.give_away(port, pages, P::report)
+    /// One bounded step of [`inflate`](Self::inflate): whole extents if `pages` are that many and
+    /// the kernel has some, else single pages. It is [`Stop::Complete`] when nothing is in the way
+    /// of the next.
+    pub fn inflate_step<P: BalloonPort>(&mut self, port: &mut P, pages: u64) -> Report {
+        self.give_step(port, pages, Way::Release)
     }
 
-    fn give_away<P: BalloonPort>(
-        &mut self,
-        port: &mut P,
-        pages: usize,
-        call: fn(&mut P, &[Mfn]) -> Answer,
-    ) -> Report {
+    /// One bounded step, as [`inflate_step`](Self::inflate_step), of free memory that is offered
+    /// and not asked for.
+    pub fn report_step<P: BalloonPort>(&mut self, port: &mut P, pages: u64) -> Report {
+        self.give_step(port, pages, Way::Report)
+    }
+
+    fn give_step<P: BalloonPort>(&mut self, port: &mut P, pages: u64, way: Way) -> Report {
+        match self.give_extents(port, pages, way) {
+            Some(report) => report,
+            None => self.give_pages(port, bounded(pages), way),
+        }
+    }
+
+    /// Gives single pages, at most [`STEP_PAGES`]; those set aside first.
+    #[inline(never)]
+    fn give_pages<P: BalloonPort>(&mut self, port: &mut P, pages: usize, way: Way) -> Report {
         let mut left = pages;
         let mut moved = 0;
         let retry: Pages = self.set_aside.iter().copied().take(left).collect();
         self.set_aside.retain(|page| !retry.contains(page));
         if !retry.is_empty() {
-            let (done, stop) = self.release(port, &retry, call);
+            let (done, stop) = self.release(port, &retry, way);
             moved += done;
             left -= done as usize;
             if let Some(stop) = stop {
@@ -114,7 +158,7 @@ impl Balloon {
         }
         while left > 0 {
             let mut batch = Pages::new();
-            while batch.len() < left.min(STEP_PAGES) {
+            while batch.len() < left {
                 let Some(page) = port.take_page() else { break };
                 // There is room: the loop's bound is not above the capacity.
                 let _ = batch.push(page);
@@ -128,7 +172,7 @@ impl Balloon {
                 port.give_page(page);
             }
             port.flush();
-            let (done, stop) = self.release(port, &batch[..unmapped], call);
+            let (done, stop) = self.release(port, &batch[..unmapped], way);
             moved += done;
             left -= done as usize;
             if let Some(stop) = stop {
@@ -144,60 +188,92 @@ impl Balloon {
     /// Takes up to `pages` frames back. Pages that were set aside go back first; they are not
     /// counted, as they never left.
     pub fn deflate<P: BalloonPort>(&mut self, port: &mut P, pages: usize) -> Report {
+        repeat(pages as u64, |left| self.deflate_step(port, left))
+    }
+
+    /// One bounded step of [`deflate`](Self::deflate): whole extents if `pages` are that many, the
+    /// holes have room for them and the hypervisor has some, else single frames. It is
+    /// [`Stop::Complete`] when nothing is in the way of the next.
+    pub fn deflate_step<P: BalloonPort>(&mut self, port: &mut P, pages: u64) -> Report {
         let waiting = core::mem::take(&mut self.set_aside);
         if !self.restore(port, &waiting) {
             return Report { moved: 0, stop: Stop::MapFailed };
         }
-        let mut left = u64::try_from(pages).unwrap_or(u64::MAX);
+        match self.take_extents(port, pages) {
+            Some(report) => report,
+            None => self.take_pages(port, bounded(pages) as u64),
+        }
+    }
+
+    /// Takes single frames, at most [`STEP_PAGES`].
+    #[inline(never)]
+    fn take_pages<P: BalloonPort>(&mut self, port: &mut P, pages: u64) -> Report {
+        let mut left = pages;
         let mut moved = 0;
         while left > 0 {
             if self.holes == 0 {
                 return Report { moved, stop: Stop::NoHole };
             }
-            let wanted = left.min(self.holes).min(STEP_PAGES as u64);
+            let wanted = left.min(self.holes);
             let mut frames = [Mfn::NONE; STEP_PAGES];
             let frames = &mut frames[..wanted as usize];
             self.statistics.deflate_calls += 1;
             let Answer { done, refused } = port.obtain(frames);
-            let mut filled = Pages::new();
-            let mut nonsense = done > wanted || (done < wanted && refused.is_none());
-            for &frame in frames.iter().take(done.min(wanted) as usize) {
-                match port.fill_hole(frame) {
-                    Some(page) => {
-                        // There is room: no more are asked for than the list holds.
-                        let _ = filled.push(page);
-                    }
-                    None => {
-                        self.statistics.rejected += 1;
-                        nonsense = true;
-                    }
-                }
-            }
-            let came = filled.len() as u64;
+            let nonsense = done > wanted || (done < wanted && refused.is_none());
+            let come = frames[..done.min(wanted) as usize].iter().copied();
+            let (came, fate) = self.fill(port, come);
             moved += came;
             left -= came;
-            self.holes -= came;
-            self.statistics.deflated += came;
-            let mapped = self.give_back(port, &filled);
-            if nonsense {
-                return Report { moved, stop: Stop::Nonsense };
-            }
-            if !mapped {
-                return Report { moved, stop: Stop::MapFailed };
-            }
-            if let Some(error) = refused {
-                return Report { moved, stop: Stop::Refused(error) };
+            let stop = match (fate, refused) {
+                _ if nonsense => Some(Stop::Nonsense),
+                (Some(stop), _) => Some(stop),
+                (None, refused) => refused.map(Stop::Refused),
+            };
+            if let Some(stop) = stop {
+                return Report { moved, stop };
             }
         }
         Report { moved, stop: Stop::Complete }
     }
 
+    /// Backs holes with at most [`STEP_PAGES`] frames that came, maps them and gives them to the
+    /// allocator: how many, and what was wrong.
+    #[inline(never)]
+    fn fill<P: BalloonPort>(
+        &mut self,
+        port: &mut P,
+        frames: impl Iterator<Item = Mfn>,
+    ) -> (u64, Option<Stop>) {
+        let mut filled = Pages::new();
+        let mut stop = None;
+        for frame in frames {
+            match port.fill_hole(frame) {
+                Some(page) => {
+                    // There is room: no more come than the list holds.
+                    let _ = filled.push(page);
+                }
+                None => {
+                    self.statistics.rejected += 1;
+                    stop = Some(Stop::Nonsense);
+                }
+            }
+        }
+        let came = filled.len() as u64;
+        self.holes -= came;
+        self.statistics.deflated += came;
+        if !self.give_back(port, &filled) {
+            stop = stop.or(Some(Stop::MapFailed));
+        }
+        (came, stop)
+    }
+
     /// Gives unmapped pages to the hypervisor: how many went, and why it cannot go on.
+    #[inline(never)]
     fn release<P: BalloonPort>(
         &mut self,
         port: &mut P,
         pages: &[Pfn],
-        call: fn(&mut P, &[Mfn]) -> Answer,
+        way: Way,
     ) -> (u64, Option<Stop>) {
         let mut moved = 0;
         let mut rest = pages;
@@ -211,7 +287,7 @@ impl Balloon {
             }
             self.statistics.inflate_calls += 1;
             let asked = frames.len() as u64;
-            let Answer { done, refused } = call(port, &frames);
+            let Answer { done, refused } = way.pages(port, &frames);
             let taken = done.min(asked) as usize;
             for &page in &rest[..taken] {
                 port.make_hole(page);
@@ -264,5 +340,22 @@ impl Balloon {
             }
         }
         mapped == pages.len()
+    }
+}
+
+/// As many pages as a step of single pages moves.
+fn bounded(pages: u64) -> usize {
+    usize::try_from(pages).unwrap_or(STEP_PAGES).min(STEP_PAGES)
+}
+
+/// Goes steps until so many pages have moved, or one is stopped.
+fn repeat(pages: u64, mut step: impl FnMut(u64) -> Report) -> Report {
+    let mut moved = 0;
+    loop {
+        let report = step(pages - moved);
+        moved += report.moved;
+        if report.stop != Stop::Complete || moved >= pages {
+            return Report { moved, stop: report.stop };
+        }
     }
 }

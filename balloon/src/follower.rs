@@ -2,8 +2,11 @@
 //! short, offer what is free, tell how it stands.
 //!
 //! The order of things is here, for every kernel; what they are made of is the kernel's, behind
-//! [`BalloonPort`]. All of it goes in steps of at most [`STEP_PAGES`] pages, but one:
-//! when memory is short, everything comes back at once.
+//! [`BalloonPort`]. All of it goes in bounded steps, of at most [`STEP_PAGES`] pages or, where the
+//! kernel has such, [`STEP_EXTENTS`] extents, but one: when memory is short, everything comes back at
+//! once.
+//!
+//! [`STEP_EXTENTS`]: crate::STEP_EXTENTS
 //!
 //! ```text
 //!   owned + reported > target   give free pages; when there are none, the kernel is asked to free
@@ -78,8 +81,9 @@ pub struct Follower {
     held_until: u64,
     hold: u64,
     shortages: u64,
-    /// When pages came back last because they were needed.
+    /// When pages came back last because they were needed, and how many were wanted then.
     back_at: u64,
+    back: u64,
     generation: u64,
     told_at: u64,
     told: KernelCounts,
@@ -113,7 +117,6 @@ impl Follower {
     pub fn follow<P: BalloonPort>(&mut self, port: &mut P, now: u64, spare: u64) -> Step {
         let owned = port.owned_frames();
         let target = port.target_frames();
-        let step = |pages: u64| usize::try_from(pages).unwrap_or(STEP_PAGES).min(STEP_PAGES);
         let above = (owned + self.reported).saturating_sub(target);
         if above > 0 {
             // What was offered is gone already: it counts for the target now.
@@ -127,9 +130,11 @@ impl Follower {
             if wanted == 0 {
                 return Step::Idle;
             }
-            let Report { moved, stop } = self.balloon.inflate(port, step(wanted));
+            let Report { moved, stop } = self.balloon.inflate_step(port, wanted);
             return match stop {
-                Stop::GuestEmpty if moved == 0 && !held => Step::Starved(step(wanted) as u64),
+                Stop::GuestEmpty if moved == 0 && !held => {
+                    Step::Starved(wanted.min(STEP_PAGES as u64))
+                }
                 _ if moved > 0 => Step::Moved(moved),
                 _ => Step::Idle,
             };
@@ -139,7 +144,7 @@ impl Follower {
             return Step::Idle;
         }
         let room = self.balloon.size() - self.reported;
-        match self.balloon.deflate(port, step(below.min(room))).moved {
+        match self.balloon.deflate_step(port, below.min(room)).moved {
             0 => Step::Idle,
             moved => Step::Moved(moved),
         }
@@ -152,18 +157,23 @@ impl Follower {
         if spare < STEP_PAGES as u64 || now < self.back_at.saturating_add(SETTLE) {
             return Step::Idle;
         }
-        let moved = self.balloon.report(port, STEP_PAGES).moved;
+        let moved = self.balloon.report_step(port, spare).moved;
         self.reported += moved;
         if moved > 0 { Step::Moved(moved) } else { Step::Idle }
     }
 
     /// Few pages are free: takes a bounded number of those back that were offered. How many came.
+    ///
+    /// What is wanted doubles as long as it is wanted again at once, so that a large need is met in
+    /// few steps.
     pub fn refill<P: BalloonPort>(&mut self, port: &mut P, now: u64) -> u64 {
-        let wanted = self.reported.min(STEP_PAGES as u64);
+        let is_more = now < self.back_at.saturating_add(SETTLE);
+        self.back = if is_more { self.back.saturating_mul(2) } else { 0 }.max(STEP_PAGES as u64);
+        let wanted = self.reported.min(self.back);
         if wanted == 0 {
             return 0;
         }
-        let moved = self.balloon.deflate(port, wanted as usize).moved;
+        let moved = self.balloon.deflate_step(port, wanted).moved;
         self.reported -= moved;
         self.back_at = now;
         moved

@@ -19,6 +19,8 @@
 //!      +-----------------------------------------------------+
 //! ```
 //!
+//! From 512 pages on, whole extents go the same way by one number each, where the kernel knows of such.
+//!
 //! Beside the driver stands what decides how much each guest is to have: [`activity`], [`policy`] and [`control`].
 
 #![no_std]
@@ -34,7 +36,7 @@ mod port;
 mod pressure;
 mod report;
 
-pub use driver::{Balloon, MAX_SET_ASIDE, STEP_PAGES};
+pub use driver::{Balloon, MAX_SET_ASIDE, STEP_EXTENTS, STEP_PAGES};
 pub use follower::{Follower, KernelCounts, Step};
 pub use port::{Answer, BalloonPort};
 pub use pressure::PressureMeter;

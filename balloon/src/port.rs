@@ -1,6 +1,8 @@
 //! What a guest kernel lends to its balloon.
 
-use hypercall_abi::{Error, Mfn, Pfn, balloon_statistics::BalloonStatistics};
+use hypercall_abi::{
+    Error, Mfn, Pfn, balloon_statistics::BalloonStatistics, extent::EXTENT_FRAMES,
+};
 
 /// How far a call of the hypervisor came: a prefix of what was asked took effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,6 +18,12 @@ pub struct Answer {
 /// A page is in one place at a time: with the allocator, with its user, or with the balloon
 /// (between [`take_page`](Self::take_page) and [`give_page`](Self::give_page)). A page of the
 /// balloon is a hole, or it has a frame.
+///
+/// # Extents
+///
+/// An extent is 512 frames that the hypervisor takes and gives by one number. A kernel that knows
+/// which of its pages have one behind them says so in the methods about extents; the frames go up by
+/// one as the pages do. A kernel that leaves them as they are has none, and moves single pages.
 pub trait BalloonPort {
     /// Takes a free page, which has a frame and is mapped by nothing but the kernel's own map
     /// of memory. `None`: the kernel has none to spare.
@@ -57,6 +65,48 @@ pub trait BalloonPort {
     fn report(&mut self, frames: &[Mfn]) -> Answer {
         let _ = frames;
         Answer { done: 0, refused: Some(Error::UnknownCall) }
+    }
+
+    /// Takes 512 free pages that follow one another and have an extent behind them: the first. What it
+    /// costs must not grow with the memory that there is. `None`: the kernel knows of none to spare.
+    fn take_extent(&mut self) -> Option<Pfn> {
+        None
+    }
+
+    /// Gives the pages of an extent back, as [`give_page`](Self::give_page) does each.
+    fn give_extent(&mut self, first: Pfn) {
+        (first.0..first.0 + EXTENT_FRAMES).for_each(|page| self.give_page(Pfn(page)));
+    }
+
+    /// `balloon_inflate` of the extents that begin there, in order; at most
+    /// [`STEP_EXTENTS`](crate::STEP_EXTENTS).
+    fn release_extents(&mut self, firsts: &[Mfn]) -> Answer {
+        let _ = firsts;
+        Answer { done: 0, refused: Some(Error::UnknownCall) }
+    }
+
+    /// `balloon_report` of free memory in extents: as [`release_extents`](Self::release_extents).
+    fn report_extents(&mut self, firsts: &[Mfn]) -> Answer {
+        let _ = firsts;
+        Answer { done: 0, refused: Some(Error::UnknownCall) }
+    }
+
+    /// Extents that the holes have room for.
+    fn extent_room(&self) -> u64 {
+        0
+    }
+
+    /// `balloon_deflate` of extents: as [`obtain`](Self::obtain), with the first frame of each.
+    fn obtain_extents(&mut self, firsts: &mut [Mfn]) -> Answer {
+        let _ = firsts;
+        Answer { done: 0, refused: Some(Error::UnknownCall) }
+    }
+
+    /// Backs 512 holes that follow one another with an extent, and says which is the first. `None`,
+    /// and nothing has changed: there are none, or one of the frames is no new frame.
+    fn fill_extent(&mut self, first: Mfn) -> Option<Pfn> {
+        let _ = first;
+        None
     }
 
     /// `balloon_report` of statistics; whether they were taken.

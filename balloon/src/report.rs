@@ -37,6 +37,10 @@ pub struct Statistics {
     pub inflated: u64,
     /// Frames that came back.
     pub deflated: u64,
+    /// Extents of 512 frames, whose frames are counted above, that were given whole.
+    pub extents_inflated: u64,
+    /// Extents that came back whole.
+    pub extents_deflated: u64,
     /// Calls of `balloon_inflate`.
     pub inflate_calls: u64,
     /// Calls of `balloon_deflate`.

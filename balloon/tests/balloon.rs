@@ -4,5 +4,6 @@
 mod activity;
 mod conservation;
 mod control;
+mod extents;
 mod follower;
 mod policies;
