@@ -4,8 +4,17 @@
 //! content of, one for the kernel. It is free again when the last use ends. The record of a page
 //! is one word; free pages and holes are chained through their records, so that taking a page
 //! and giving one back cost the same however many there are.
+//!
+//! Blocks of 512 pages that have a whole extent of the machine behind them can be taken whole: see
+//! `blocks`.
+
+mod blocks;
+mod extents;
+
+pub use blocks::BLOCK;
 
 use crate::{NoPage, Pfn};
+use blocks::{NONE, Stock};
 
 /// What a page is for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -65,8 +74,7 @@ impl Watermarks {
 /// Bits of a record below its kind: its uses, or the next page of its chain.
 const LOW: u32 = 29;
 const LOW_MASK: u32 = (1 << LOW) - 1;
-/// The end of a chain.
-const NONE: u32 = LOW_MASK;
+const _: () = assert!(NONE == LOW_MASK, "the end of a chain fits a record");
 
 /// The most pages that [`Frames`] can number: 1 TiB. Entries of address spaces hold so many
 /// bits of a page.
@@ -80,8 +88,8 @@ pub const MAX_PAGES: u64 = 1 << 28;
 pub struct Frames {
     records: alloc::vec::Vec<u32>,
     counts: [u64; 8],
-    first_free: u32,
-    first_hole: u32,
+    free: Stock,
+    holes: Stock,
     marks: Watermarks,
     tables: u64,
 }
@@ -98,8 +106,9 @@ impl Frames {
         Frames {
             records: alloc::vec![0; span as usize],
             counts,
-            first_free: NONE,
-            first_hole: NONE,
+            free: Stock::new(span, false),
+            // An extent may come for any run of holes.
+            holes: Stock::new(span, true),
             marks: Watermarks { min: 0, low: 0, high: 0 },
             tables: u64::MAX,
         }
@@ -153,9 +162,9 @@ impl Frames {
         {
             return Err(NoPage);
         }
-        let page = self.first_free;
+        let page = self.free.next();
         let record = &mut self.records[page as usize];
-        self.first_free = *record & LOW_MASK;
+        self.free.take(page, *record & LOW_MASK);
         *record = (kind as u32) << LOW | 1;
         self.moved(Kind::Free, kind);
         Ok(Pfn(page.into()))
@@ -216,17 +225,18 @@ impl Frames {
     pub fn make_hole(&mut self, page: Pfn) {
         self.expect(page, Kind::Kernel);
         assert!(self.uses(page) == 1, "page {} is made a hole, and still used", page.0);
-        self.records[page.0 as usize] = (Kind::Hole as u32) << LOW | self.first_hole;
-        self.first_hole = page.0 as u32;
+        self.free.keep_whole(page.0 as u32, false);
+        let next = self.holes.put(page.0 as u32);
+        self.records[page.0 as usize] = (Kind::Hole as u32) << LOW | next;
         self.moved(Kind::Kernel, Kind::Hole);
     }
 
     /// Takes a hole to give it memory: a page of the kernel's with one use, as
     /// [`take`](Self::take) gives it. `None`: there is no hole.
     pub fn fill_hole(&mut self) -> Option<Pfn> {
-        let page = self.first_hole;
+        let page = self.holes.next();
         let record = self.records.get_mut(page as usize)?;
-        self.first_hole = *record & LOW_MASK;
+        self.holes.take(page, *record & LOW_MASK);
         *record = (Kind::Kernel as u32) << LOW | 1;
         self.moved(Kind::Hole, Kind::Kernel);
         Some(Pfn(page.into()))
@@ -264,20 +274,23 @@ impl Frames {
     /// How many pages the chains of free ones and of holes have.
     #[cfg(any(test, feature = "model"))]
     pub(super) fn chained(&self) -> (u64, u64) {
-        let count = |first: u32| {
-            core::iter::successors(Some(first), |page| {
-                Some(self.records.get(*page as usize)? & LOW_MASK)
-            })
-            .take_while(|page| *page != NONE)
-            .count() as u64
+        let count = |stock: &Stock| {
+            let chain = |first: u32| {
+                core::iter::successors(Some(first), |page| {
+                    Some(self.records.get(*page as usize)? & LOW_MASK)
+                })
+                .take_while(|page| *page != NONE)
+                .count() as u64
+            };
+            stock.chains().map(chain).sum()
         };
-        (count(self.first_free), count(self.first_hole))
+        (count(&self.free), count(&self.holes))
     }
 
     fn set_free(&mut self, page: Pfn) {
         let was = self.kind(page);
-        self.records[page.0 as usize] = (Kind::Free as u32) << LOW | self.first_free;
-        self.first_free = page.0 as u32;
+        let next = self.free.put(page.0 as u32);
+        self.records[page.0 as usize] = (Kind::Free as u32) << LOW | next;
         self.moved(was, Kind::Free);
     }
 

@@ -53,7 +53,7 @@ pub use backing::{Backing, BackingError, MemoryBacking};
 pub use entry::Slot;
 pub use fault::Fault;
 pub use file::{FilePage, FilePages, NoFiles};
-pub use frames::{Frames, Kind, MAX_PAGES, Watermarks};
+pub use frames::{BLOCK, Frames, Kind, MAX_PAGES, Watermarks};
 pub use info::MemoryInfo;
 pub use mapping::{Mapping, Place};
 pub use reclaim::reclaim;
