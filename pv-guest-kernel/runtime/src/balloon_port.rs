@@ -1,4 +1,5 @@
-//! The guest's memory as its balloon sees it.
+//! The guest's memory as its balloon sees it. This allocator keeps no extents together, so that only
+//! single pages go; a kernel with an allocator of its own can move extents by the calls here.
 #![allow(unsafe_code, reason = "pages leave the kernel's map and the guest")]
 
 use crate::{
@@ -11,7 +12,9 @@ use crate::{
 };
 use balloon::{Answer, BalloonPort};
 use heapless::Vec;
-use hypercall_abi::{Mfn, Pfn, balloon_statistics::BalloonStatistics, calls::pte_update::Update};
+use hypercall_abi::{
+    Mfn, Pfn, balloon_statistics::BalloonStatistics, calls::pte_update::Update, extent::Order,
+};
 
 /// Updates that one call carries when pages are mapped and unmapped.
 const CHUNK: usize = 128;
@@ -23,7 +26,9 @@ fn answer(result: Result<u64, Partial>) -> Answer {
     }
 }
 
-/// Writes the entries of pages of the balloon in the kernel's map; how many, from the first.
+/// Writes the entries of pages of the balloon in the kernel's map; how many, from the first. Not inlined:
+/// the list is large for a kernel's stack.
+#[inline(never)]
 fn update(pages: &[Pfn], entry: impl Fn(Pfn) -> Option<u64>) -> usize {
     let mut done = 0;
     for chunk in pages.chunks(CHUNK) {
@@ -90,7 +95,7 @@ impl BalloonPort for Memory {
 
     fn release(&mut self, frames: &[Mfn]) -> Answer {
         // SAFETY: the frames are behind pages of the balloon, which are unmapped.
-        answer(unsafe { calls::balloon_inflate(frames) })
+        answer(unsafe { calls::balloon_inflate(frames, Order::Frame) })
     }
 
     fn make_hole(&mut self, page: Pfn) {
@@ -99,7 +104,7 @@ impl BalloonPort for Memory {
     }
 
     fn obtain(&mut self, frames: &mut [Mfn]) -> Answer {
-        answer(calls::balloon_deflate(frames))
+        answer(calls::balloon_deflate(frames, Order::Frame))
     }
 
     fn fill_hole(&mut self, frame: Mfn) -> Option<Pfn> {
@@ -109,7 +114,21 @@ impl BalloonPort for Memory {
 
     fn report(&mut self, frames: &[Mfn]) -> Answer {
         // SAFETY: as for `release`.
-        answer(unsafe { calls::balloon_report_free(frames) })
+        answer(unsafe { calls::balloon_report_free(frames, Order::Frame) })
+    }
+
+    fn release_extents(&mut self, firsts: &[Mfn]) -> Answer {
+        // SAFETY: as for `release`.
+        answer(unsafe { calls::balloon_inflate(firsts, Order::Extent) })
+    }
+
+    fn report_extents(&mut self, firsts: &[Mfn]) -> Answer {
+        // SAFETY: as for `release`.
+        answer(unsafe { calls::balloon_report_free(firsts, Order::Extent) })
+    }
+
+    fn obtain_extents(&mut self, firsts: &mut [Mfn]) -> Answer {
+        answer(calls::balloon_deflate(firsts, Order::Extent))
     }
 
     fn tell(&mut self, statistics: &BalloonStatistics) -> bool {

@@ -4,7 +4,7 @@
 //! A page that the balloon has given away is a *hole*: it has no frame.
 
 use core::sync::atomic::{AtomicU64, Ordering};
-use hypercall_abi::{Mfn, Pfn};
+use hypercall_abi::{Mfn, Pfn, extent::EXTENT_FRAMES};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// The map. Storage is the caller's: one [`Mfn`] a page, and an index of the frames.
@@ -84,6 +84,14 @@ impl<'a> P2m<'a> {
         let slot = self.frames.get(usize::try_from(page.0).ok()?)?;
         let frame = Mfn(slot.load(Ordering::Relaxed));
         (frame != Mfn::NONE).then_some(frame)
+    }
+
+    /// Whether an extent of the machine, 512 frames of which the first is a multiple of as many, is
+    /// behind the pages from `first`. It looks at each of them.
+    pub fn is_extent(&self, first: Pfn) -> bool {
+        let Some(head) = self.frame_of(first) else { return false };
+        let is_next = |at| self.frame_of(Pfn(first.0 + at)) == Some(Mfn(head.0 + at));
+        head.0.is_multiple_of(EXTENT_FRAMES) && (1..EXTENT_FRAMES).all(is_next)
     }
 
     /// The page that a frame backs; `None` if the frame is not the guest's.
@@ -239,7 +247,23 @@ impl<'a> P2m<'a> {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
+
+    #[test]
+    fn an_extent_is_aligned_and_has_no_gap() {
+        let mut frames: std::vec::Vec<Mfn> = (1024..1024 + 513).map(Mfn).collect();
+        let mut index = std::vec![0; P2m::index_slots(513)];
+        let mut map = P2m::new(&mut frames, &mut index).unwrap();
+        assert!(map.is_extent(Pfn(0)));
+        assert!(!map.is_extent(Pfn(1)), "its frames begin at no multiple of 512");
+        map.make_hole(Pfn(511)).unwrap();
+        assert!(!map.is_extent(Pfn(0)));
+        map.fill_hole(Pfn(511), Mfn(77)).unwrap();
+        assert!(!map.is_extent(Pfn(0)));
+        assert!(!map.is_extent(Pfn(513)), "there is no such page");
+    }
 
     #[test]
     fn a_page_that_may_move_is_not_found_by_its_frame() {

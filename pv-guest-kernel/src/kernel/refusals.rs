@@ -12,6 +12,7 @@ use pv_guest::{
             pt_switch::RootChange,
             pte_update::{Space, Target, Update},
         },
+        extent::Order,
         start_info::{PageTableFormat, StartInfo},
     },
     calls,
@@ -190,15 +191,17 @@ fn frames_and_others(
     let page = memory.allocate().ok_or_else(|| surprise!("no free page"))?;
     let frame = memory.p2m().frame_of(page.pfn()).unwrap_or(Mfn::NONE);
     // SAFETY: refused, as the frame is mapped.
-    let result = unsafe { calls::balloon_inflate(&[frame]) }.map_err(|partial| partial.error);
+    let result =
+        unsafe { calls::balloon_inflate(&[frame], Order::Frame) }.map_err(|partial| partial.error);
     check.check("balloon a frame that is mapped", result, Error::Busy)?;
     // SAFETY: refused, as it is a page table.
-    let result = unsafe { calls::balloon_inflate(&[memory.kernel_root()]) };
+    let result = unsafe { calls::balloon_inflate(&[memory.kernel_root()], Order::Frame) };
     let result = result.map_err(|partial| partial.error);
     check.check("balloon a page table", result, Error::Busy)?;
     let foreign = hypervisor_frame(memory.format());
     // SAFETY: refused, as the frame is the hypervisor's.
-    let result = unsafe { calls::balloon_inflate(&[foreign]) }.map_err(|partial| partial.error);
+    let result = unsafe { calls::balloon_inflate(&[foreign], Order::Frame) }
+        .map_err(|partial| partial.error);
     check.check("balloon a frame of the hypervisor", result, Error::NotOwner)?;
     memory.free(page);
     let other = DomainId(if info.domain == DomainId::FIRST { 2 } else { 1 });

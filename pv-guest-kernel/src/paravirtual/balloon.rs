@@ -7,7 +7,7 @@ use kernel_core::{
     balloon::{BalloonCounts, BalloonStep},
     memory::{Frames, Kind},
 };
-use pv_guest::abi::{Mfn, Pfn, balloon_statistics::BalloonStatistics};
+use pv_guest::abi::{Mfn, Pfn, balloon_statistics::BalloonStatistics, extent::EXTENT_FRAMES};
 
 /// The machine and its pages, lent to the balloon.
 #[derive(Debug)]
@@ -86,6 +86,62 @@ impl BalloonPort for Lent<'_> {
 
     fn report(&mut self, frames: &[Mfn]) -> Answer {
         self.machine.memory.report(frames)
+    }
+
+    /// The core keeps blocks together that have an extent behind them. That was so when it was told,
+    /// and is looked at again: a page that may share its frame may have got another.
+    fn take_extent(&mut self) -> Option<Pfn> {
+        let keep = self.frames.watermarks().high;
+        while self.frames.count(Kind::Free) >= keep + EXTENT_FRAMES {
+            let first = self.frames.take_extent()?;
+            if self.is_extent(first) && (!self.machine.sharing || sharing::keep_extent(first)) {
+                if self.is_extent(first) {
+                    return Some(first);
+                }
+                sharing::offer_all(first, EXTENT_FRAMES);
+            }
+            self.frames.set_extent(first, false);
+            self.free_extent(first);
+        }
+        None
+    }
+
+    fn give_extent(&mut self, first: Pfn) {
+        if self.machine.sharing {
+            sharing::offer_all(first, EXTENT_FRAMES);
+        }
+        self.free_extent(first);
+    }
+
+    fn release_extents(&mut self, firsts: &[Mfn]) -> Answer {
+        self.machine.memory.release_extents(firsts)
+    }
+
+    fn report_extents(&mut self, firsts: &[Mfn]) -> Answer {
+        self.machine.memory.report_extents(firsts)
+    }
+
+    fn extent_room(&self) -> u64 {
+        self.frames.hole_blocks()
+    }
+
+    fn obtain_extents(&mut self, firsts: &mut [Mfn]) -> Answer {
+        self.machine.memory.obtain_extents(firsts)
+    }
+
+    fn fill_extent(&mut self, frame: Mfn) -> Option<Pfn> {
+        let first = self.frames.fill_hole_block()?;
+        for at in 0..EXTENT_FRAMES {
+            let (page, frame) = (Pfn(first.0 + at), Mfn(frame.0.saturating_add(at)));
+            if self.machine.memory.back_hole(page, frame).is_err() {
+                (first.0..page.0).for_each(|page| self.machine.memory.make_hole(Pfn(page)));
+                let all = first.0..first.0 + EXTENT_FRAMES;
+                all.for_each(|page| self.frames.make_hole(Pfn(page)));
+                return None;
+            }
+        }
+        self.frames.set_extent(first, true);
+        Some(first)
     }
 
     fn tell(&mut self, statistics: &BalloonStatistics) -> bool {
@@ -192,6 +248,16 @@ impl Paravirtual {
 }
 
 impl Lent<'_> {
+    fn is_extent(&self, first: Pfn) -> bool {
+        self.machine.memory.p2m().is_extent(first)
+    }
+
+    fn free_extent(&mut self, first: Pfn) {
+        (first.0..first.0 + EXTENT_FRAMES).for_each(|page| {
+            self.frames.give(Pfn(page));
+        });
+    }
+
     fn told(&self, counts: &BalloonCounts) -> KernelCounts {
         KernelCounts {
             free: self.frames.count(Kind::Free),

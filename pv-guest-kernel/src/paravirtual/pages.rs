@@ -3,7 +3,7 @@
 
 use super::sharing;
 use alloc::vec::Vec;
-use kernel_core::memory::{Frames, Kind};
+use kernel_core::memory::{BLOCK, Frames, Kind};
 use pv_guest::{
     abi::Pfn,
     memory::Memory,
@@ -41,6 +41,13 @@ impl Pages {
             frames.add(page);
             if let Ok(page) = frames.take(Kind::Kernel) {
                 frames.make_hole(page);
+            }
+        }
+        // Once, before anything runs, each block is looked at: what has an extent behind it the core
+        // keeps together, for the balloon.
+        for first in (0..span / BLOCK).map(|block| Pfn(block * BLOCK)) {
+            if memory.p2m().is_extent(first) {
+                frames.set_extent(first, true);
             }
         }
         (Pages { lent }, frames)

@@ -6,6 +6,7 @@ use pv_guest::{
     abi::{
         Error, Pfn,
         calls::share_advise::{Advice, MAX_PAGES},
+        extent::EXTENT_FRAMES,
     },
     calls,
 };
@@ -43,6 +44,19 @@ pub fn keep(page: Pfn) -> bool {
     match kept {
         Ok(()) => return true,
         Err(Error::NoMemory) => offer(page),
+        Err(_) => must(kept),
+    }
+    false
+}
+
+/// As [`keep`] for the pages of an extent: whether each has a frame of its own from here on. When one
+/// has none, all stay offered.
+#[must_use]
+pub fn keep_extent(first: Pfn) -> bool {
+    let kept = calls::keep_pages(first, EXTENT_FRAMES);
+    match kept {
+        Ok(()) => return true,
+        Err(Error::NoMemory) => offer_all(first, EXTENT_FRAMES),
         Err(_) => must(kept),
     }
     false

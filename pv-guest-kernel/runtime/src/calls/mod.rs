@@ -21,7 +21,8 @@ pub use processor::{
     trap_register, trap_return,
 };
 pub use sharing::{
-    grant_map, grant_revoke, grant_share, grant_unmap, keep_page, p2m_register, share_advise,
+    grant_map, grant_revoke, grant_share, grant_unmap, keep_page, keep_pages, p2m_register,
+    share_advise,
 };
 
 use hypercall_abi::{Error, Status, calls::Call, stubs};

@@ -82,7 +82,15 @@ pub fn share_advise(first: Pfn, count: u64, advice: Advice, content: u64) -> Res
 /// # Errors
 /// As the book's pages say: `NoMemory` when there is no frame for it.
 pub fn keep_page(page: Pfn) -> Result<(), Error> {
-    share_advise(page, 1, Advice::Keep, 0)?;
-    // SAFETY: the page keeps its content.
-    unsafe { call(&ShareBreak { first: page, count: 1 }) }.map(drop)
+    keep_pages(page, 1)
+}
+
+/// As [`keep_page`], for up to 512 pages that follow one another.
+///
+/// # Errors
+/// As [`keep_page`]; some of the pages may have frames of their own then.
+pub fn keep_pages(first: Pfn, count: u64) -> Result<(), Error> {
+    share_advise(first, count, Advice::Keep, 0)?;
+    // SAFETY: the pages keep their content.
+    unsafe { call(&ShareBreak { first, count }) }.map(drop)
 }
