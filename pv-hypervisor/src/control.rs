@@ -238,6 +238,7 @@ impl Controller {
                 reported: domain.balloon.reported_frames,
                 needed: domain.balloon.told.map_or(0, |told| told.needed),
                 shortages: domain.balloon.told.map_or(0, |told| told.shortages),
+                told: domain.balloon.told.map_or(0, |told| told.generation),
                 free: state.frames.unowned(),
             });
         }

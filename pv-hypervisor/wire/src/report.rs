@@ -55,6 +55,8 @@ pub struct MemorySample {
     pub needed: u64,
     /// Times that its kernel has said it was short of memory.
     pub shortages: u64,
+    /// Reports of statistics that its kernel says it has made.
+    pub told: u64,
     /// Frames of the machine that nobody owns.
     pub free: u64,
 }
