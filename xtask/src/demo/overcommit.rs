@@ -63,6 +63,7 @@ pub fn run(setting: &Setting<'_>) -> Result<()> {
         min_memory: MINIMUM,
         limit: None,
         shares: 100,
+        contiguous: false,
         words: "balloon=offer".into(),
         version: 0,
         script: script(guest),

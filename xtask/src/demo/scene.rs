@@ -28,6 +28,8 @@ pub struct Actor {
     pub limit: Option<u64>,
     /// Its shares.
     pub shares: u32,
+    /// Whether its memory is made of extents, as far as there are any.
+    pub contiguous: bool,
     /// Words of its kernel's command line.
     pub words: String,
     /// Its version of busybox; 0 is the one that others have.
@@ -82,6 +84,7 @@ impl Scene {
                 min_memory: Some(actor.min_memory),
                 limit: actor.limit,
                 shares: Some(actor.shares),
+                contiguous: actor.contiguous,
                 group: self.group,
                 command_line: Some(format!("quiet {} init=/bin/sh /{FILE}", actor.words)),
                 watchdog_ms: Some(60_000),

@@ -113,6 +113,7 @@ pub fn guests(
         min_memory: MEMORY,
         limit: None,
         shares: 100,
+        contiguous: false,
         words: String::new(),
         version: mix.version(guest),
         script: script(&mix.program(guest, wait), wait),

@@ -22,6 +22,7 @@ pub fn actor(name: &str, memory: u64, max_memory: u64, script: &str) -> Actor {
         min_memory: memory / 2,
         limit: None,
         shares: 100,
+        contiguous: false,
         words: String::new(),
         version: 0,
         script: script.into(),

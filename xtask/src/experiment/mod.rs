@@ -12,6 +12,7 @@ mod forced;
 mod forced_booted;
 mod freed_returns;
 mod give_back;
+mod give_back_kernel;
 mod idle_tax;
 mod isolation;
 mod oom_burst;
@@ -81,7 +82,7 @@ impl Entry {
 }
 
 /// Every experiment, in the order of the book.
-const ALL: [Entry; 15] = [
+const ALL: [Entry; 16] = [
     Entry {
         name: "idle-tax",
         about: "two guests of 256 MB, one idle: ESX's experiment",
@@ -141,6 +142,11 @@ const ALL: [Entry; 15] = [
         name: "give-back",
         about: "boots a guest: calls that it takes to give 1 GiB back",
         way: Way::Booted(give_back::run),
+    },
+    Entry {
+        name: "give-back-kernel",
+        about: "boots our kernel: its balloon takes 1 GiB and gives it back, in how many calls",
+        way: Way::Booted(give_back_kernel::run),
     },
     Entry {
         name: "isolation",
