@@ -125,19 +125,24 @@ impl Balloon {
     /// the kernel has some, else single pages. It is [`Stop::Complete`] when nothing is in the way
     /// of the next.
     pub fn inflate_step<P: BalloonPort>(&mut self, port: &mut P, pages: u64) -> Report {
-        self.give_step(port, pages, Way::Release)
+        match self.give_extents(port, pages, Way::Release) {
+            Some(report) => report,
+            None => self.give_pages(port, bounded(pages), Way::Release),
+        }
     }
 
     /// One bounded step, as [`inflate_step`](Self::inflate_step), of free memory that is offered
-    /// and not asked for.
-    pub fn report_step<P: BalloonPort>(&mut self, port: &mut P, pages: u64) -> Report {
-        self.give_step(port, pages, Way::Report)
-    }
-
-    fn give_step<P: BalloonPort>(&mut self, port: &mut P, pages: u64, way: Way) -> Report {
-        match self.give_extents(port, pages, way) {
+    /// and not asked for; of extents alone, if it is not to be of single pages.
+    pub fn report_step<P: BalloonPort>(
+        &mut self,
+        port: &mut P,
+        pages: u64,
+        singles: bool,
+    ) -> Report {
+        match self.give_extents(port, pages, Way::Report) {
             Some(report) => report,
-            None => self.give_pages(port, bounded(pages), way),
+            None if singles => self.give_pages(port, bounded(pages), Way::Report),
+            None => Report { moved: 0, stop: Stop::GuestEmpty },
         }
     }
 

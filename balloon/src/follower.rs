@@ -84,6 +84,8 @@ pub struct Follower {
     /// When pages came back last because they were needed, and how many were wanted then.
     back_at: u64,
     back: u64,
+    /// Since when there have been pages to offer.
+    spare_since: Option<u64>,
     generation: u64,
     told_at: u64,
     told: KernelCounts,
@@ -151,13 +153,20 @@ impl Follower {
     }
 
     /// Offers a bounded number of free pages, those above `keep`.
+    ///
+    /// Extents go at once. Single pages of a kernel that knows of extents wait a while: memory comes
+    /// free page by page, of many processes in turn, and each that went alone would break an extent
+    /// that is free as a whole soon.
     pub fn offer<P: BalloonPort>(&mut self, port: &mut P, now: u64, free: u64, keep: u64) -> Step {
         let spare = free.saturating_sub(keep);
         // Less is not worth the changes of the map, and what has just come back is wanted.
         if spare < STEP_PAGES as u64 || now < self.back_at.saturating_add(SETTLE) {
+            self.spare_since = None;
             return Step::Idle;
         }
-        let moved = self.balloon.report_step(port, spare).moved;
+        let since = *self.spare_since.get_or_insert(now);
+        let singles = !port.knows_extents() || now >= since.saturating_add(SETTLE);
+        let moved = self.balloon.report_step(port, spare, singles).moved;
         self.reported += moved;
         if moved > 0 { Step::Moved(moved) } else { Step::Idle }
     }

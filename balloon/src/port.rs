@@ -73,6 +73,12 @@ pub trait BalloonPort {
         None
     }
 
+    /// Whether extents are worth waiting for: some of the kernel's pages have one behind them, in use
+    /// as they may be.
+    fn knows_extents(&self) -> bool {
+        false
+    }
+
     /// Gives the pages of an extent back, as [`give_page`](Self::give_page) does each.
     fn give_extent(&mut self, first: Pfn) {
         (first.0..first.0 + EXTENT_FRAMES).for_each(|page| self.give_page(Pfn(page)));

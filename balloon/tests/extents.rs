@@ -1,7 +1,7 @@
 //! Much memory moves in whole extents, and what cannot falls back to single frames: nothing is
 //! lost on the way, whatever is busy, unmappable or refused.
 
-use balloon::{Answer, Balloon, BalloonPort, Follower, STEP_EXTENTS, Step, Stop};
+use balloon::{Answer, Balloon, BalloonPort, Follower, STEP_EXTENTS, STEP_PAGES, Step, Stop};
 use hypercall_abi::extent::EXTENT_FRAMES;
 use hypercall_abi::{Error, Mfn, Pfn};
 use proptest::prelude::*;
@@ -138,8 +138,14 @@ impl BalloonPort for Fake {
         (first..first + EXTENT_FRAMES).for_each(|page| assert!(self.free.remove(&page)));
         Some(Pfn(first))
     }
+    fn report(&mut self, frames: &[Mfn]) -> Answer {
+        self.release(frames)
+    }
     fn report_extents(&mut self, firsts: &[Mfn]) -> Answer {
         self.release_extents(firsts)
+    }
+    fn knows_extents(&self) -> bool {
+        self.starts().any(|first| self.is_extent(first))
     }
     fn release_extents(&mut self, firsts: &[Mfn]) -> Answer {
         assert!(!firsts.is_empty() && firsts.len() <= STEP_EXTENTS);
@@ -258,6 +264,31 @@ fn what_was_offered_comes_back_in_growing_steps_while_it_is_needed() {
     });
     assert_eq!(came, [1, 2, 4, 1], "after a while it is a small need again");
     assert_eq!((follower.reported(), fake.calls), (EXTENT_FRAMES, 5));
+}
+
+/// Pages that become free one by one would break extents that are free as a whole a moment later.
+#[test]
+fn single_pages_are_offered_only_when_no_extent_has_come_for_a_while() {
+    const SECOND: u64 = 1_000_000_000;
+    let mut fake = Fake::new(4, 0);
+    let mut follower = Follower::new(0);
+    // One page of each extent is in use, but for the last.
+    let used = [7, 512 + 7, 1024 + 7];
+    used.iter().for_each(|page| assert!(fake.free.remove(page)));
+    let offer = |follower: &mut Follower, fake: &mut Fake, at| {
+        let free = fake.free.len() as u64;
+        follower.offer(fake, SECOND + at, free, 0)
+    };
+    assert_eq!(offer(&mut follower, &mut fake, 0), Step::Moved(EXTENT_FRAMES));
+    assert_eq!(offer(&mut follower, &mut fake, SECOND / 4), Step::Idle);
+    assert!(fake.free.insert(used[1]));
+    assert_eq!(offer(&mut follower, &mut fake, SECOND / 3), Step::Moved(EXTENT_FRAMES));
+    assert_eq!(offer(&mut follower, &mut fake, SECOND), Step::Moved(STEP_PAGES as u64));
+    // A kernel that knows of no extent waits for none.
+    let mut fake = Fake::new(2, 0);
+    fake.p2m.swap(7, 512 + 9);
+    let mut follower = Follower::new(0);
+    assert_eq!(offer(&mut follower, &mut fake, 0), Step::Moved(STEP_PAGES as u64));
 }
 
 #[derive(Clone, Debug)]

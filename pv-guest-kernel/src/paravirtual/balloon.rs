@@ -106,6 +106,10 @@ impl BalloonPort for Lent<'_> {
         None
     }
 
+    fn knows_extents(&self) -> bool {
+        self.frames.extents() > 0
+    }
+
     fn give_extent(&mut self, first: Pfn) {
         if self.machine.sharing {
             sharing::offer_all(first, EXTENT_FRAMES);

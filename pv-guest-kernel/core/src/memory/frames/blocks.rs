@@ -33,14 +33,18 @@ pub(super) struct Stock {
     whole: u32,
     /// Blocks on the second.
     wholes: u64,
+    /// Blocks that are worth to be kept whole, whatever of them is in stock.
+    kept_whole: u64,
 }
 
 impl Stock {
     /// An empty stock for that many pages, whose blocks are kept whole or not.
     pub(super) fn new(span: u64, kept_whole: bool) -> Stock {
         let block = Block { first: NONE, next: NONE, previous: NONE, pages: 0, kept_whole };
-        let blocks = alloc::vec![block; span.div_ceil(BLOCK) as usize];
-        Stock { blocks, loose: NONE, whole: NONE, wholes: 0 }
+        let count = span.div_ceil(BLOCK);
+        let blocks = alloc::vec![block; count as usize];
+        let kept_whole = if kept_whole { count } else { 0 };
+        Stock { blocks, loose: NONE, whole: NONE, wholes: 0, kept_whole }
     }
 
     /// Puts a page in; what its record is to name as the next of its chain.
@@ -98,6 +102,11 @@ impl Stock {
         self.wholes
     }
 
+    /// Blocks that are worth to be kept whole.
+    pub(super) fn kept_whole(&self) -> u64 {
+        self.kept_whole
+    }
+
     /// Whether the block of a page is worth to be kept whole, from now on.
     pub(super) fn keep_whole(&mut self, page: u32, kept_whole: bool) {
         let index = page / BLOCK as u32;
@@ -109,6 +118,11 @@ impl Stock {
             self.unlink(index, self.is_whole(index));
         }
         self.blocks[index as usize].kept_whole = kept_whole;
+        if kept_whole {
+            self.kept_whole += 1;
+        } else {
+            self.kept_whole -= 1;
+        }
         if linked {
             self.link(index);
         }

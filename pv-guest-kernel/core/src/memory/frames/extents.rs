@@ -17,6 +17,11 @@ impl Frames {
         self.free.take_whole().map(|first| self.taken_whole(first, Kind::Free))
     }
 
+    /// Blocks that have an extent behind them, whoever uses their pages.
+    pub fn extents(&self) -> u64 {
+        self.free.kept_whole()
+    }
+
     /// Blocks of which every page is a hole.
     pub fn hole_blocks(&self) -> u64 {
         self.holes.wholes()
@@ -57,6 +62,7 @@ mod tests {
         let taken: alloc::vec::Vec<Pfn> =
             (1..2 * BLOCK).map(|_| frames.take(Kind::Anonymous).unwrap()).collect();
         assert!(taken.iter().all(|page| [0, 3].contains(&(page.0 / BLOCK))));
+        assert_eq!(frames.extents(), 2);
         let first = frames.take_extent().unwrap();
         assert_eq!(frames.count(Kind::Kernel), BLOCK);
         // The last is broken when nothing else is left, and whole again when its page is back.
@@ -71,6 +77,7 @@ mod tests {
             frames.make_hole(page);
         }
         assert_eq!((frames.hole_blocks(), frames.chained().1), (1, BLOCK));
+        assert_eq!(frames.extents(), 1);
         while let Some(page) = frames.fill_hole() {
             assert!(frames.give(page));
         }
