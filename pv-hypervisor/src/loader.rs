@@ -26,8 +26,17 @@ pub enum LoadError<'a> {
     Image(&'a str, ImageError),
     /// A domain's image wants features that this hypervisor has not.
     Features(&'a str, u64),
-    /// The machine has not enough memory for all domains together.
+    /// The machine cannot promise every domain its minimum.
     Admission(&'a str, Refusal),
+    /// The machine cannot give every domain what it is to start with.
+    Start {
+        /// The first that it cannot.
+        name: &'a str,
+        /// Frames that it is to start with.
+        wanted: u64,
+        /// Frames that those before it leave, and the reserve.
+        left: u64,
+    },
     /// The core did not build a domain.
     Build(&'a str, BuildError),
 }
@@ -46,6 +55,12 @@ impl core::fmt::Display for LoadError<'_> {
             LoadError::Admission(name, refusal) => {
                 write!(f, "domain '{name}' is not admitted: {refusal}")
             }
+            LoadError::Start { name, wanted, left } => write!(
+                f,
+                "domain '{name}' is not admitted: it is to start with {wanted} frames, and the \
+                 domains before it and the reserve leave {left}: lower its memory, which may grow to \
+                 its maximum later, or give the machine more"
+            ),
             LoadError::Build(name, error) => write!(f, "domain '{name}' was not built: {error}"),
         }
     }
@@ -104,7 +119,7 @@ pub fn load<'a>(
     if asked.options.moves_pages() && !move_pages(&mut state, machine, &asked, &options) {
         return Err(LoadError::Config(ConfigError::NoHeap));
     }
-    admit(manifest, frames_before)?;
+    admit(manifest, frames_before.saturating_sub(asked.options.reserve))?;
     let (mut vcpus, mut claims) = (Vec::new(), Vec::new());
     for domain in &manifest.domains {
         let vcpu = build(&mut state, machine, bundle, domain, per_millisecond)?;
@@ -124,20 +139,27 @@ pub fn load<'a>(
     Ok(Loaded { state, vcpus, options, frames_before, claims })
 }
 
-/// Whether the machine can give every domain what it starts with, of which its minimum is promised
-/// for good.
+/// Whether the machine can promise every domain its minimum, and give it what it starts with, without
+/// what is kept in reserve. What a domain costs the hypervisor besides is in the heap, where there has
+/// been room for as many as the machine can have since boot.
 fn admit<'a>(manifest: &'a Manifest<'a>, frames: u64) -> Result<(), LoadError<'a>> {
     let mut admission = Admission::new(Pages(frames), None);
     for domain in &manifest.domains {
-        let pages = Pages(domain.memory / PAGE_SIZE);
-        let bounds = Bounds::new(pages, pages);
-        let admitted = bounds.map(|bounds| admission.admit(bounds, Pages::ZERO));
+        let minimum = Pages(domain.min_memory / PAGE_SIZE);
+        let maximum = Pages(domain.max_memory.max(domain.memory) / PAGE_SIZE);
+        let admitted =
+            Bounds::new(minimum, maximum).map(|bounds| admission.admit(bounds, Pages::ZERO));
         match admitted {
             // What is promised stays so until the run ends.
             Ok(Ok(_reservation)) => {}
             Ok(Err(refusal)) => return Err(LoadError::Admission(domain.name, refusal)),
             Err(_) => return Err(LoadError::Build(domain.name, BuildError::NoHeap)),
         }
+    }
+    let mut left = frames;
+    for domain in &manifest.domains {
+        let (name, wanted) = (domain.name, domain.memory / PAGE_SIZE);
+        left = left.checked_sub(wanted).ok_or(LoadError::Start { name, wanted, left })?;
     }
     Ok(())
 }

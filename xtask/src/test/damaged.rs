@@ -76,16 +76,21 @@ pub fn other(arch: Arch) -> Arch {
 
 /// A bundle of one domain with that image.
 pub fn bundle(image: &[u8], memory: u64) -> Result<Vec<u8>> {
-    bundle_with(image, memory, None)
+    bundle_with(image, memory, memory, None)
 }
 
-/// The same, with a module.
-fn bundle_with(image: &[u8], memory: u64, module: Option<&[u8]>) -> Result<Vec<u8>> {
+/// The same, with a minimum and a module.
+fn bundle_with(
+    image: &[u8],
+    memory: u64,
+    min_memory: u64,
+    module: Option<&[u8]>,
+) -> Result<Vec<u8>> {
     let domain = Domain {
         name: "alone",
         memory,
         max_memory: memory,
-        min_memory: memory,
+        min_memory,
         limit: memory,
         shares: 1,
         contiguous: false,
@@ -153,12 +158,17 @@ fn cases(guest: &[u8], other: &[u8]) -> Result<Vec<Case>> {
         ),
         case(
             "with a module that the domain has no room for",
-            Some(bundle_with(guest, DOMAIN_MEMORY, Some(&vec![1; DOMAIN_MEMORY as usize]))?),
+            Some(bundle_with(
+                guest,
+                DOMAIN_MEMORY,
+                DOMAIN_MEMORY,
+                Some(&vec![1; DOMAIN_MEMORY as usize]),
+            )?),
             ["with its module of 8192 KiB, the domain has 8192 KiB", "give it more"],
         ),
         case(
             "cut in its module",
-            bundle_with(guest, DOMAIN_MEMORY, Some(&[1; 5 * 4096]))?
+            bundle_with(guest, DOMAIN_MEMORY, DOMAIN_MEMORY, Some(&[1; 5 * 4096]))?
                 .split_last_chunk::<4097>()
                 .map(|(rest, _)| rest.to_vec()),
             ["image 1: it must begin at a page", "make the bundle again"],
@@ -169,6 +179,14 @@ fn cases(guest: &[u8], other: &[u8]) -> Result<Vec<Case>> {
             [
                 "domain 'alone' is not admitted: minimum and overhead are 65536 pages",
                 "lower the minimum",
+            ],
+        ),
+        case(
+            "that starts with more memory than there is",
+            Some(bundle_with(guest, 2 * MACHINE_MEMORY, DOMAIN_MEMORY, None)?),
+            [
+                "domain 'alone' is not admitted: it is to start with 65536 frames",
+                "lower its memory, which may grow to its maximum later",
             ],
         ),
     ])
