@@ -36,6 +36,9 @@ pub(super) fn i25_copy_on_write<P: Platform, M: Machine>(
             }
         }
         recorded += met as usize;
+        if !records.is_linked_back(index) {
+            return Err(frame_violation(25, "the list of a page's entries is torn", base));
+        }
         if met != u32::from(page.entries) {
             return Err(frame_violation(25, "a page miscounts its entries", base));
         }

@@ -6,7 +6,7 @@
 //! as the frame's references, apart from its owner's.
 
 use super::EntryPlace;
-use super::candidates::{Candidate, Candidates, Stage};
+use super::candidates::{Candidate, Candidates, MAX_PLACES, Stage};
 use crate::budget::Budget;
 use crate::format::{Entry, Format};
 use crate::frame::{Frame, FrameTable};
@@ -18,13 +18,13 @@ use hypercall_abi::{DomainId, Mfn};
 
 /// Frames that are looked at together, what that costs, and what a level-1 table among them does.
 const FRAMES: usize = 64;
-const FRAMES_COST: u32 = 75;
-const TABLE_COST: u32 = 40;
+const FRAMES_COST: u32 = 95;
+const TABLE_COST: u32 = 50;
 
 /// Entries that are looked at together, what that costs, and what one that maps a frame does.
 const ENTRIES: usize = 32;
-const ENTRIES_COST: u32 = 60;
-const LEAF_COST: u32 = 9;
+const ENTRIES_COST: u32 = 76;
+const LEAF_COST: u32 = 12;
 
 impl<P: Platform> State<P> {
     /// One bounded step of merging the pairs that are wanted. False when none is.
@@ -47,6 +47,8 @@ impl<P: Platform> State<P> {
                 );
                 true
             }
+            // Room is made in steps of its own.
+            Stage::Merging { .. } if self.sharing.records.grow_if_short(2, 2 * MAX_PLACES) => true,
             Stage::Merging { next } => {
                 let wanted = next.checked_sub(candidates.pairs.len());
                 let wanted = wanted.and_then(|at| candidates.wanted.get(at).copied());

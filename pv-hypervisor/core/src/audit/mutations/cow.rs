@@ -93,6 +93,16 @@ fn i25_a_record_is_of_no_entry() {
 }
 
 #[test]
+fn i25_the_list_of_a_pages_entries_is_torn() {
+    speaks([25], |scene| {
+        let (place, _) = scene.shared_entry();
+        let records = &mut scene.world.state.sharing.records;
+        let (index, _) = records.find_entry(place).unwrap();
+        records.corrupt_link(index);
+    });
+}
+
+#[test]
 fn i25_it_backs_a_page_of_another_group() {
     speaks([25], |scene| scene.domain(PEER).movable.group = 2);
 }
