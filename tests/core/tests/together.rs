@@ -14,7 +14,7 @@ use hypercall_abi::trap::FaultAccess;
 use hypercall_abi::{DomainId, Error, GrantRef, Mfn, Pfn, VirtAddr};
 use proptest::prelude::*;
 use pv_core::format::{Format, Permissions};
-use pv_core::share::ScanConfig;
+use pv_core::share::{HashKind, ScanConfig};
 use pv_core::{EndReason, Machine, Outcome, Platform, Riscv64Sv39, X86_64, model};
 
 const FIRST: u64 = 100;
@@ -47,6 +47,8 @@ enum Op {
     },
     Reclaim(u32),
     Share(u32),
+    /// By which function pages are hashed from here on, also such as are being hashed.
+    Hash(HashKind),
     Break {
         domain: usize,
         page: usize,
@@ -84,6 +86,8 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(domain, frames)| Op::Limit { domain, frames }),
         6 => (1..150u32).prop_map(Op::Reclaim),
         4 => (1..150u32).prop_map(Op::Share),
+        2 => (1..4u32).prop_map(Op::Share),
+        1 => prop::sample::select(&[HashKind::Xxh3, HashKind::SipHash][..]).prop_map(Op::Hash),
         1 => place.clone().prop_map(|(domain, page)| Op::Break { domain, page }),
         2 => place.clone().prop_map(|(domain, page)| Op::Balloon { domain, page }),
         2 => place.clone().prop_map(|(domain, page)| Op::Grant { domain, page }),
@@ -246,6 +250,7 @@ impl<P: Platform> Play<P> {
             }
             Op::Reclaim(steps) => self.steps(steps, true),
             Op::Share(steps) => self.steps(steps, false),
+            Op::Hash(kind) => self.world.state.set_group_hash(1, kind),
             Op::Break { domain, page } => {
                 let first = Pfn(FIRST + page as u64);
                 let _ = self.world.call(domain, &ShareBreak { first, count: 1 });

@@ -5,7 +5,7 @@ use super::MAX_WANTED;
 use crate::domain::{MAX_DOMAINS, Slot};
 use crate::machine::Machine;
 use crate::platform::Platform;
-use crate::share::{NextPage, PageName};
+use crate::share::{Looked, NextPage, PageName};
 use crate::state::State;
 use hypercall_abi::Pfn;
 
@@ -43,6 +43,12 @@ impl<P: Platform> State<P> {
         if now < self.reclaim.rests_until || !self.sharing.candidates.has_room_for_want() {
             return false;
         }
+        if let Some(look) = self.reclaim.look.take() {
+            let name = look.name;
+            let looked = self.share_further(machine, look);
+            self.share_or_put_away(machine, name, looked);
+            return true;
+        }
         if self.reclaim.fruitless >= FRUITLESS {
             self.reclaim.fruitless = 0;
             self.reclaim.rests_until = now.saturating_add(self.config.ticks_per_second / 100);
@@ -67,14 +73,22 @@ impl<P: Platform> State<P> {
             self.reclaim.fruitless += 1;
             if let NextPage::Page(page) = found {
                 let name = PageName { domain: id, page: Pfn(page) };
-                if !self.share_now(machine, slot, name) {
-                    self.want_away(machine, name);
-                }
+                let looked = self.share_now(machine, slot, name);
+                self.share_or_put_away(machine, name, looked);
             }
             return true;
         }
         self.reclaim.is_on = limited;
         false
+    }
+
+    /// A page that cannot be shared is put away.
+    fn share_or_put_away<M: Machine>(&mut self, machine: &M, name: PageName, looked: Looked) {
+        match looked {
+            Looked::More(look) => self.reclaim.look = Some(look),
+            Looked::Pair => {}
+            Looked::Nothing => self.want_away(machine, name),
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) use parcels::Parcel;
 pub(crate) use swap::SwapPlace;
 
 use crate::platform::Platform;
-use crate::share::PageName;
+use crate::share::{Look, PageName};
 use crate::state::State;
 use alloc::vec::Vec;
 use hypercall_abi::DomainId;
@@ -54,6 +54,8 @@ pub struct Reclaim {
     /// Pages that were put away and are in their frames still.
     waiting: Vec<PageName>,
     packing: Option<Packing>,
+    /// The page that was chosen last, as long as the scanner looks whether it can be shared.
+    look: Option<Look>,
     /// Whether some domain may have a limit.
     pub(crate) is_on: bool,
     /// Whose pages are chosen next.
@@ -96,6 +98,7 @@ impl Reclaim {
         swap: SwapPlaces::NONE,
         waiting: Vec::new(),
         packing: None,
+        look: None,
         is_on: false,
         turn: 0,
         random: 1,

@@ -12,13 +12,12 @@ use crate::domain::MAX_DOMAINS;
 use crate::frame::{GroupKey, MAX_GROUP};
 use crate::machine::{FRAME_WORDS, Machine};
 use alloc::vec::Vec;
-use core::hash::Hasher;
+use core::hash::{Hash, Hasher};
 use hypercall_abi::Mfn;
 use siphasher::sip::SipHasher13;
-use zerocopy::IntoBytes;
 
-/// Words that SipHash takes at a time.
-const BLOCK: usize = 64;
+/// Words of a page that one step has time to hash by SipHash; by XXH3 it has time for all.
+const PIECE: usize = FRAME_WORDS / 2;
 
 /// By which function the pages of a group are hashed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -66,21 +65,38 @@ impl Hashing {
         }
     }
 
-    /// What a page of that group hashes to.
-    pub(super) fn of_page<M: Machine>(&self, machine: &M, frame: Mfn, group: GroupKey) -> u64 {
+    /// Begins to hash a page of that group.
+    pub(super) fn begin(&self, group: GroupKey) -> Digest {
         let [first, second] = self.secret(group);
-        let hash = if self.is_keyed(group) {
-            let mut words = [0u64; BLOCK];
-            let mut hasher = SipHasher13::new_with_keys(first, second);
-            for start in (0..FRAME_WORDS).step_by(BLOCK) {
-                machine.read_block(frame, start, &mut words);
-                hasher.write(words.as_bytes());
-            }
-            hasher.finish()
+        if self.is_keyed(group) {
+            Digest::Keyed(Keyed(SipHasher13::new_with_keys(first, second)), 0)
         } else {
-            xxh3::of_page(first, |word| machine.read(frame, word))
+            Digest::Seeded(first)
+        }
+    }
+
+    /// Hashes the next piece of the page in that frame: what all of it hashes to, when it was the last.
+    pub(super) fn go_on<M: Machine>(
+        &self,
+        digest: &mut Digest,
+        machine: &M,
+        frame: Mfn,
+    ) -> Option<u64> {
+        let read = |word| machine.read(frame, word);
+        let hash = match digest {
+            Digest::Seeded(seed) => xxh3::of_page(*seed, read),
+            Digest::Keyed(Keyed(hasher), done) => {
+                // Word by word: of bytes the crate makes words first, one by one where a processor
+                // is not known to load words that are not aligned.
+                (*done..*done + PIECE).for_each(|word| hasher.write_u64(read(word)));
+                *done += PIECE;
+                if *done < FRAME_WORDS {
+                    return None;
+                }
+                hasher.finish()
+            }
         };
-        hash & u64::MAX >> (64 - self.bits)
+        Some(hash & u64::MAX >> (64 - self.bits))
     }
 
     /// What an identifier is remembered by: guests cannot know where it lies.
@@ -101,10 +117,61 @@ impl Hashing {
     }
 }
 
+/// A page's hash that is being made.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Digest {
+    /// By XXH3 under that seed, in one piece.
+    Seeded(u64),
+    /// By SipHash: how many words have been taken.
+    Keyed(Keyed, usize),
+}
+
+/// SipHash on its way. Two are the same when they would end the same.
+#[derive(Clone, Debug)]
+pub(super) struct Keyed(SipHasher13);
+
+impl PartialEq for Keyed {
+    fn eq(&self, other: &Keyed) -> bool {
+        self.0.finish() == other.0.finish()
+    }
+}
+
+impl Eq for Keyed {}
+
+impl Hash for Keyed {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.finish().hash(state);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::Slot;
+    use crate::format::X86_64;
+    use crate::model::ModelMachine;
+    use zerocopy::IntoBytes;
+
+    /// Pieces change nothing, and no word is left out.
+    #[test]
+    fn a_page_of_a_keyed_group_hashes_to_what_the_crate_says() {
+        let mut hashing = Hashing::new([1, 2], 64).expect("there is room");
+        hashing.choose(7, HashKind::SipHash);
+        let group = GroupKey::of_group(7);
+        let [first, second] = hashing.secret(group);
+        let (mut machine, frame) = (ModelMachine::<X86_64>::default(), Mfn(2));
+        let mut words =
+            core::array::from_fn::<u64, FRAME_WORDS, _>(|word| machine.read(frame, word));
+        for round in 0..FRAME_WORDS {
+            words[round] = (round as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            machine.write(frame, round, words[round]);
+            let mut digest = hashing.begin(group);
+            assert_eq!(hashing.go_on(&mut digest, &machine, frame), None);
+            let mut whole = SipHasher13::new_with_keys(first, second);
+            whole.write(words.as_bytes());
+            assert_eq!(hashing.go_on(&mut digest, &machine, frame), Some(whole.finish()));
+        }
+    }
 
     #[test]
     fn every_group_has_a_secret_of_its_own() {

@@ -15,6 +15,7 @@
 mod candidates;
 mod hash;
 mod hints;
+mod look;
 mod merge;
 mod movable;
 mod records;
@@ -26,6 +27,7 @@ mod xxh3;
 pub(crate) use candidates::Candidates;
 pub use candidates::{PageName, Side};
 pub use hash::HashKind;
+pub(crate) use look::{Look, Looked};
 pub use merge::Unmerged;
 pub use movable::Movable;
 pub(crate) use movable::NextPage;

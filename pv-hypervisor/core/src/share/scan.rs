@@ -3,16 +3,15 @@
 //!
 //! Of each page: whether it is zeros, which is seen at the first word of most pages that are not;
 //! whether it has changed since the last pass, by a hash of a few words, because what changes is not
-//! worth sharing; then the hash of all of it. A page or a frame that had that hash before is a hint:
-//! the page's hash is made again, and what is still alike is compared in full when it is merged.
+//! worth sharing; then the hash of all of it. [`look`](super::look) is how one page is looked at.
 
 use super::candidates::{MAX_PAIRS, Pair, Stage};
 use super::hash::{HashKind, Hashing};
 use super::hints::{About, Found, Hints};
+use super::look::Look;
 use super::movable::NextPage;
 use super::{PageName, Side};
 use crate::domain::{MAX_DOMAINS, Slot};
-use crate::frame::GroupKey;
 use crate::machine::{FRAME_WORDS, Machine};
 use crate::platform::Platform;
 use crate::state::State;
@@ -97,25 +96,27 @@ impl Bucket {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Scanner {
     config: ScanConfig,
-    hints: Hints,
+    pub(super) hints: Hints,
     /// Of each frame, the hash of a few of its words in the last pass.
     partial: Vec<u16>,
     /// Of each domain, its bucket; the host's is the last.
     buckets: Vec<Bucket>,
-    hashing: Hashing,
+    pub(super) hashing: Hashing,
     /// Where it is.
     slot: usize,
     page: u64,
+    /// The page that is being looked at.
+    look: Option<Look>,
     /// Pairs that guests have named, and that no batch had room for so far.
     named: VecDeque<(PageName, PageName)>,
     /// When the first pair of the batch was found.
     gathering_since: u64,
-    counters: ScanCounters,
+    pub(super) counters: ScanCounters,
 }
 
 impl Scanner {
     /// Whether the frame looks as it did in the last pass; remembers how it looks now.
-    fn is_steady<M: Machine>(&mut self, machine: &M, frame: Mfn, index: usize) -> bool {
+    pub(super) fn is_steady<M: Machine>(&mut self, machine: &M, frame: Mfn, index: usize) -> bool {
         let hash = (0..SAMPLES)
             .map(|sample| machine.read(frame, sample * (FRAME_WORDS / SAMPLES) + sample))
             .fold(self.config.secret[0], mix);
@@ -161,6 +162,7 @@ impl<P: Platform> State<P> {
             hashing,
             slot: 0,
             page: 0,
+            look: None,
             named,
             gathering_since: 0,
             counters: ScanCounters::default(),
@@ -199,7 +201,15 @@ impl<P: Platform> State<P> {
         if let Some((first, second)) = named {
             let _ = self.want_merge_of(machine, Side::Page(first), second, None);
         }
-        let scanned = named.is_some() || !merge && self.scan_next(machine, &mut scanner, now);
+        let scanned = named.is_some()
+            || !merge
+                && match scanner.look.take() {
+                    Some(look) => {
+                        scanner.look = self.look_on(machine, &mut scanner, look).more();
+                        true
+                    }
+                    None => self.scan_next(machine, &mut scanner, now),
+                };
         if pairs == 0 {
             scanner.gathering_since = now;
         }
@@ -242,104 +252,13 @@ impl<P: Platform> State<P> {
                     }
                     scanner.page = page + 1;
                     let name = PageName { domain: domain.id, page: Pfn(page) };
-                    self.scan_page(machine, scanner, slot, name);
+                    scanner.look = self.look_at(machine, scanner, slot, name).more();
                 }
                 NextPage::End => {}
             }
             return true;
         }
         true
-    }
-
-    /// Looks at a page out of its turn; whether it is one of a pair now that is to be merged.
-    pub(crate) fn share_now<M: Machine>(
-        &mut self,
-        machine: &M,
-        slot: Slot,
-        name: PageName,
-    ) -> bool {
-        let Some(mut scanner) = self.sharing.scanner.take() else { return false };
-        let before = self.sharing.candidates.pairs.len();
-        self.scan_page(machine, &mut scanner, slot, name);
-        self.sharing.scanner = Some(scanner);
-        self.sharing.candidates.pairs.len() > before
-    }
-
-    fn scan_page<M: Machine>(
-        &mut self,
-        machine: &M,
-        scanner: &mut Scanner,
-        slot: Slot,
-        name: PageName,
-    ) {
-        let Some(frame) = self.own_frame_of(machine, name) else { return };
-        scanner.counters.scanned += 1;
-        let index = (frame.0 - self.frames.base().0) as usize;
-        if is_zero(machine, frame) {
-            // What is zeros is not asked for whether it changes: it is what is shared most.
-            scanner.counters.zero += 1;
-        } else if !scanner.is_steady(machine, frame, index) {
-            scanner.counters.volatile += 1;
-            return;
-        }
-        let group = self.group_of(slot);
-        scanner.counters.hashed += 1;
-        let hash = scanner.hashing.of_page(machine, frame, group);
-        let not = (slot, name.page);
-        let found: heapless::Vec<Found, 8> =
-            scanner.hints.find(About::Hash, hash, not).take(8).collect();
-        for found in found {
-            scanner.counters.hints += 1;
-            let side = match found {
-                Found::Frame(frame) => {
-                    let shared = self.frames.shared(frame);
-                    if shared.is_none_or(|shared| shared.group != group) {
-                        scanner.counters.stale += u64::from(shared.is_none());
-                        if shared.is_none() {
-                            scanner.hints.forget_frame(hash, frame);
-                        }
-                        continue;
-                    }
-                    Side::Frame(frame)
-                }
-                Found::Page(slot, page, hinted) => {
-                    match self.true_hint(machine, scanner, (slot, page, hinted), group, hash) {
-                        Some(name) => Side::Page(name),
-                        None => {
-                            scanner.counters.stale += 1;
-                            scanner.hints.forget_page(hash, slot, page);
-                            break;
-                        }
-                    }
-                }
-            };
-            if self.want_merge_of(machine, side, name, Some(hash)) {
-                return;
-            }
-            // A step has time to hash one page beside its own.
-            if let Side::Page(_) = side {
-                break;
-            }
-        }
-        scanner.hints.add_page(hash, slot, name.page, frame);
-    }
-
-    /// The page that a hint tells of, if it has the frame and the hash that it had.
-    fn true_hint<M: Machine>(
-        &self,
-        machine: &M,
-        scanner: &Scanner,
-        (slot, page, hinted): (Slot, Pfn, Mfn),
-        group: GroupKey,
-        hash: u64,
-    ) -> Option<PageName> {
-        let domain = self.domains[slot.index()].as_ref()?.id;
-        let name = PageName { domain, page };
-        let frame = self.own_frame_of(machine, name)?;
-        let same = frame == hinted
-            && self.group_of(slot) == group
-            && scanner.hashing.of_page(machine, frame, group) == hash;
-        same.then_some(name)
     }
 
     /// Two pages were merged: what has that hash is a shared frame from now on.

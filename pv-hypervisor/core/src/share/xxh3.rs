@@ -3,8 +3,8 @@
 //! A hash by the book, and not a crate's, because of what it reads: the crates that do XXH3
 //! (`xxhash-rust`, `twox-hash`) take bytes, and where a processor is not known to load words that
 //! are not aligned they put each word together from eight bytes: a page would take longer than one
-//! entry of the hypervisor may. A page is words here. A step of the scanner, which hashes two, is the
-//! longest of `cargo xtask run --demo sharing`. The tests hold it against `xxhash-rust`.
+//! entry of the hypervisor may. A page is words here. `cargo xtask run --demo sharing` shows the longest
+//! step. The tests hold it against `xxhash-rust`.
 //!
 //! Source: the XXH3 specification, `doc/xxhash_spec.md` of xxHash, "XXH3 Algorithm: large inputs".
 
