@@ -182,6 +182,7 @@ impl Run {
                 may: MayInstall(!self.no_install),
                 policy: self.policy.as_deref(),
                 share: self.share,
+                keyed_groups: &self.keyed_group,
                 limit: (self.timeout != 0).then(|| Duration::from_secs(self.timeout)),
                 json: self.json,
             });

@@ -20,6 +20,8 @@ pub struct Setting<'a> {
     pub policy: Option<&'a str>,
     /// How many pages of each guest are looked at in a second.
     pub share: Option<NonZero<u64>>,
+    /// Sharing groups whose pages are hashed with a key; the guests of a demonstration are in group 1.
+    pub keyed_groups: &'a [u8],
     /// Real time that a machine may take.
     pub limit: Option<Duration>,
     /// Whether a program reads what comes of it.

@@ -8,7 +8,7 @@ use crate::packages::MayInstall;
 use crate::run::{Prepare, watch};
 use crate::screen::{Look, Screen};
 use crate::{qemu, rootfs, summary};
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use pv_wire::{Item, Kind, RunReport};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -49,6 +49,8 @@ pub struct Scene {
     pub words: String,
     /// The sharing group of all guests; 0 is none.
     pub group: u8,
+    /// Groups whose pages are hashed with a key.
+    pub keyed_groups: Vec<u8>,
     /// Whether the consoles are shown.
     pub shown: bool,
     /// Whether the hypervisor measures for how long it keeps the processor.
@@ -94,6 +96,7 @@ impl Scene {
         }
         let mut plan = Planned::from_requests(requests, Some(self.memory))?;
         plan.options.stretches = self.stretches;
+        plan.hash_with_key(&self.keyed_groups).context("--keyed-group")?;
         plan.options.audit_period = self.audit.unwrap_or(plan.options.audit_period);
         let debug = self.audit.is_some();
         let ready = Prepare { arch: self.arch, debug, may: self.may, plan: &plan }.prepare()?;

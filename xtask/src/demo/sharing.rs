@@ -125,6 +125,7 @@ pub fn guests(
         memory: count * MEMORY + 96 * MIB,
         words: format!("share={RATE}"),
         group: 1,
+        keyed_groups: Vec::new(),
         shown: false,
         stretches: true,
         audit: None,
@@ -183,7 +184,8 @@ pub fn run(setting: &Setting<'_>) -> Result<()> {
     let folder = workspace::target_folder("demo/sharing")?;
     let mut machines = Vec::new();
     for (mix, count) in MIXES {
-        let played = guests(mix, arch, may, count, WAIT, limit).play()?;
+        let scene = guests(mix, arch, may, count, WAIT, limit);
+        let played = Scene { keyed_groups: setting.keyed_groups.to_vec(), ..scene }.play()?;
         let most = most(&played).with_context(|| mix.about())?;
         let longest = longest(&played.report.stretches)?;
         let path = folder.join(format!("{mix:?}-{count}.svg").to_lowercase());
@@ -241,7 +243,7 @@ fn text(machines: &[Shared]) -> String {
         );
         let counts = [most.all, most.pages, most.frames, most.zero];
         row.extend(counts.map(|count| count.to_string()));
-        row.push(names::grouped(longest.instructions));
+        row.push(format!("{} {}", longest.what, names::grouped(longest.instructions)));
         rows.add_row(row);
     }
     let (shared, reclaimed) = ESX;

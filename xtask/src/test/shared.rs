@@ -26,7 +26,8 @@ const AT_LEAST: u64 = 2 * 460;
 /// The tests of an architecture.
 pub fn all(arch: Arch, may: MayInstall) -> Count {
     section(&format!("guests that share frames, {arch}"), |section| {
-        let played = sharing::guests(Mix::Same, arch, may, 2, WAIT, Some(LIMIT)).play()?;
+        let scene = || sharing::guests(Mix::Same, arch, may, 2, WAIT, Some(LIMIT));
+        let played = scene().play()?;
         let most = sharing::most(&played);
         section.test("both said what they had to", most.as_ref().map(|_| ()).map_err(copy));
         if let Ok(most) = most {
@@ -34,8 +35,12 @@ pub fn all(arch: Arch, may: MayInstall) -> Count {
         }
         section.test("pages of files are named, and found by that", is_named(&played));
         section.test("no step of the hypervisor takes long", is_bounded(&played));
-        let scene = sharing::guests(Mix::Same, arch, may, 2, WAIT, Some(LIMIT));
-        let audited = Scene { audit: Some(AUDIT), ..scene }.play()?;
+        let keyed = Scene { keyed_groups: vec![1], ..scene() }.play()?;
+        section.test(
+            "hashed with a key, as much is shared, and no step takes long",
+            sharing::most(&keyed).and_then(|most| is_shared(&most)).and(is_bounded(&keyed)),
+        );
+        let audited = Scene { audit: Some(AUDIT), ..scene() }.play()?;
         section.test("both, audited", sharing::most(&audited).and_then(|_| is_audited(&audited)));
         Ok(())
     })
