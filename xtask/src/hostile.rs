@@ -3,6 +3,7 @@
 
 use crate::arch::Arch;
 use crate::domains::{Plan, Planned, Request, Source};
+use crate::images::HOSTILE;
 use crate::machine::Ending;
 use crate::packages::MayInstall;
 use crate::progress::Progress;
@@ -15,9 +16,6 @@ use pv_wire::{Item, Kind, RunReport};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
-
-/// The package of the image.
-const PACKAGE: &str = "hostile-guest";
 
 /// Names of the domains, in their order.
 const NAMES: [&str; 3] = ["honest", "partner", "hostile"];
@@ -137,7 +135,7 @@ impl Siege {
             max_memory: Some((memory + 1) << 20),
             command_line: Some(words),
             watchdog_ms: Some(10_000),
-            ..Request::of(Source::Package(PACKAGE))
+            ..Request::of(Source::Package(HOSTILE))
         };
         let (calls, seed) = (self.calls, self.seed);
         let words = format!("role=hostile peer=1 calls={calls} seed={seed}");

@@ -21,12 +21,20 @@ pub const GUEST: &str = "pv-guest-kernel";
 /// The package of the programs that guests run.
 pub const PROGRAMS: &str = "kernel-programs";
 
-/// Packages of this workspace that are for bare metal alone.
-pub const IMAGES: [&str; 6] =
-    [HYPERVISOR, GUEST, NATIVE, "conformance-guest", "bench-guest", "hostile-guest"];
+/// The packages of guests that test and measure.
+pub const CONFORMANCE: &str = "conformance-guest";
+pub const HOSTILE: &str = "hostile-guest";
+pub const BENCH: &str = "bench-guest";
 
-/// The profile of this workspace's debug images; `dev` is for programs of the host.
-const DEBUG_PROFILE: &str = "image-debug";
+/// Packages of this workspace that are for bare metal alone.
+pub const IMAGES: [&str; 6] = [HYPERVISOR, GUEST, NATIVE, CONFORMANCE, BENCH, HOSTILE];
+
+/// Settings of Cargo that make debug images of this workspace, on top of those of release images.
+const DEBUG_SETTINGS: &str = ".cargo/image-debug.toml";
+
+/// Where images are built, of every architecture: what their build runs on the host (macros, build
+/// scripts) is built once for all of them.
+const FOLDER: &str = "images";
 
 /// Builds images for one architecture.
 pub struct Builder {
@@ -44,15 +52,25 @@ impl Builder {
 
     /// Builds a package of this workspace and returns its ELF file.
     pub fn package(&self, package: &str) -> Result<PathBuf> {
-        self.build(self.image("build", package)?, package)
+        let built = self.build(self.image("build", package)?, package)?;
+        if self.debug { self.set_apart(&built) } else { Ok(built) }
+    }
+
+    /// A debug image in a folder of its own: the next release image takes its place.
+    fn set_apart(&self, built: &Path) -> Result<PathBuf> {
+        let folder = workspace::target_folder(&format!("debug-images/{}", self.arch))?;
+        let kept = folder.join(built.file_name().context("an image has a name")?);
+        std::fs::copy(built, &kept)
+            .with_context(|| format!("cannot copy {} to {}", built.display(), kept.display()))?;
+        Ok(kept)
     }
 
     /// The cargo command for an image of this workspace.
     fn image(&self, subcommand: &str, package: &str) -> Result<Command> {
-        let mut command = self.command(subcommand, &format!("images/{}", self.arch))?;
+        let mut command = self.release(subcommand)?;
         command.current_dir(workspace::root()).args(["--package", package]);
         if self.debug {
-            command.args(["--profile", DEBUG_PROFILE]);
+            command.arg("--config").arg(workspace::root().join(DEBUG_SETTINGS));
         }
         // A debug hypervisor checks its invariants after what guests do.
         if self.debug && package == HYPERVISOR {
@@ -63,7 +81,7 @@ impl Builder {
 
     /// Builds the programs that guests run as their processes: their files.
     pub fn programs(&self) -> Result<Vec<PathBuf>> {
-        let mut command = self.command("build", &format!("images/{}", self.arch))?;
+        let mut command = self.release("build")?;
         command.current_dir(workspace::root()).args([
             "--package",
             PROGRAMS,
@@ -97,20 +115,22 @@ impl Builder {
             );
         }
         // Beside our own images: with the same profile, Rust's own crates are built for both at once.
-        let mut command = self.command("build", &format!("images/{}", self.arch))?;
+        // A debug build is of Cargo's own `dev` profile, or what the crate makes of it.
+        let mut command = if self.debug { self.command("build")? } else { self.release("build")? };
         command.current_dir(folder);
         self.build(command, &folder.display().to_string())
     }
 
-    /// A cargo command for images, with what is built below `folder` of the target directory.
-    /// A debug build is of Cargo's own `dev` profile unless `--profile` is added.
-    pub fn command(&self, subcommand: &str, folder: &str) -> Result<Command> {
-        let mut command =
-            self.toolchain.cargo(subcommand, self.arch, &workspace::target_folder(folder)?);
-        if !self.debug {
-            command.arg("--release");
-        }
+    /// A cargo command for what is built with the profile `release`, as all images of this
+    /// workspace are.
+    pub fn release(&self, subcommand: &str) -> Result<Command> {
+        let mut command = self.command(subcommand)?;
+        command.arg("--release");
         Ok(command)
+    }
+
+    fn command(&self, subcommand: &str) -> Result<Command> {
+        Ok(self.toolchain.cargo(subcommand, self.arch, &workspace::target_folder(FOLDER)?))
     }
 
     fn build(&self, command: Command, what: &str) -> Result<PathBuf> {

@@ -8,6 +8,7 @@ pub mod worst_case;
 
 use crate::arch::Arch;
 use crate::domains::{Request, Source};
+use crate::images::BENCH;
 use crate::packages::MayInstall;
 use crate::progress::Progress;
 use crate::reported::{Reported, domain};
@@ -124,7 +125,7 @@ impl Row {
 fn pair(arch: Arch, may: MayInstall, role: &str) -> Reported {
     let one = |name: &str, words: String| Request {
         max_memory: Some(64 << 20),
-        ..domain(Source::Package("bench-guest"), name, 32 << 20, words)
+        ..domain(Source::Package(BENCH), name, 32 << 20, words)
     };
     let domains =
         vec![one(role, format!("role={role} peer=2")), one("peer", "role=peer peer=1".into())];

@@ -2,6 +2,7 @@
 
 use super::c_tests;
 use crate::domains::Source;
+use crate::images::CONFORMANCE;
 use anyhow::{Result, bail};
 use conformance::registry;
 use std::convert::Infallible;
@@ -56,7 +57,7 @@ impl Guest {
     /// Its image.
     pub fn source(&self) -> Source {
         match self {
-            Guest::Rust => Source::Package("conformance-guest"),
+            Guest::Rust => Source::Package(CONFORMANCE),
             Guest::C => Source::CGuest,
             Guest::Path(path) => Source::Path(path.clone()),
         }

@@ -4,6 +4,7 @@ use super::booted::{Booting, MIB, figure};
 use super::outcome::{Cell, Outcome, Rows};
 use super::picture::{Picture, Series, Style};
 use crate::domains::{Request, Source};
+use crate::images::BENCH;
 use crate::reported::{Reported, domain};
 use anyhow::{Context, Result, bail};
 use hypercall_abi::Number;
@@ -22,12 +23,7 @@ const KICK: f64 = 256.0;
 pub fn run(booting: Booting) -> Result<Outcome> {
     let guest = Request {
         contiguous: true,
-        ..domain(
-            Source::Package("bench-guest"),
-            "extents",
-            1024 * MIB + REST,
-            "role=extents".into(),
-        )
+        ..domain(Source::Package(BENCH), "extents", 1024 * MIB + REST, "role=extents".into())
     };
     let run = Reported {
         arch: booting.arch,

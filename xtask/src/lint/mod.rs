@@ -109,12 +109,12 @@ fn compilers(may: MayInstall) -> Result<usize> {
     for arch in Arch::ALL {
         let builder = Builder::new(arch, false, may)?;
         for package in IMAGES {
-            let mut command = builder.command("clippy", &format!("images/{arch}"))?;
+            let mut command = builder.release("clippy")?;
             command.current_dir(workspace::root());
             command.args(["--quiet", "--package", package, "--", "-Dwarnings"]);
             step(format!("clippy, {package} for {arch}"), &mut command);
         }
-        let mut command = builder.command("clippy", &format!("images/{arch}"))?;
+        let mut command = builder.release("clippy")?;
         command.current_dir(workspace::root());
         command.args(["--quiet", "--package", PROGRAMS, "--features", "programs"]);
         step(format!("clippy, {PROGRAMS} for {arch}"), command.args(["--", "-Dwarnings"]));

@@ -19,7 +19,8 @@ mod typed;
 use crate::arch::Arch;
 use crate::conformance::{self, Guest};
 use crate::hostile::Siege;
-use crate::images::IMAGES;
+use crate::images::{Builder, CONFORMANCE, GUEST, HOSTILE, HYPERVISOR, IMAGES};
+use crate::native::NATIVE;
 use crate::packages::MayInstall;
 use crate::progress::Progress;
 use crate::{check, process, toolchain, workspace};
@@ -29,7 +30,7 @@ use count::{Count, counted, section};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Run every test: on the host, then emulated on both architectures.
@@ -52,13 +53,23 @@ impl Test {
         let may = MayInstall(!self.no_install);
         // An emulator keeps one processor busy, and so does a search of the model checker.
         let mut parts: VecDeque<Part> = VecDeque::new();
+        let images = Arc::new(Images { of: Arch::chosen(self.arch), may, built: OnceLock::new() });
+        if !self.host {
+            let images = Arc::clone(&images);
+            parts.push_back(Box::new(move || images.build()));
+        }
         if self.arch.is_none() {
             parts.push_back(Box::new(move || on_the_host(may)));
             parts.push_back(Box::new(searches));
         }
         if !self.host {
-            for arch in Arch::chosen(self.arch) {
-                parts.push_back(Box::new(move || emulated(arch, may)));
+            for &arch in &images.of {
+                let images = Arc::clone(&images);
+                parts.push_back(Box::new(move || {
+                    let mut count = images.build();
+                    count += emulated(arch, may);
+                    count
+                }));
             }
         }
         let mut count = side_by_side(parts);
@@ -93,6 +104,39 @@ fn side_by_side(parts: VecDeque<Part>) -> Count {
             count
         })
     })
+}
+
+/// Images of all that is emulated. They are built before anything boots, and once: Cargo builds one
+/// thing at a time in their folder, and what it builds for one architecture serves the other too.
+struct Images {
+    of: Vec<Arch>,
+    may: MayInstall,
+    built: OnceLock<()>,
+}
+
+impl Images {
+    /// Builds them, or waits until they are built.
+    fn build(&self) -> Count {
+        let mut count = Count::default();
+        self.built.get_or_init(|| {
+            count += counted("images", |progress| {
+                self.of.iter().try_for_each(|arch| self.build_for(*arch, progress))?;
+                Ok((Count::default(), "built".to_owned()))
+            });
+        });
+        count
+    }
+
+    fn build_for(&self, arch: Arch, progress: &Progress) -> Result<()> {
+        for (is_debug, packages) in [(false, &BOOTED[..]), (true, &BOOTED_FOR_DEBUGGING)] {
+            let builder = Builder::new(arch, is_debug, self.may)?;
+            for package in packages {
+                progress.at(&format!("{package}, {arch}"));
+                builder.package(package)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The tests that run on the host.
@@ -137,6 +181,10 @@ fn emulated(arch: Arch, may: MayInstall) -> Count {
     count += siege(arch, may);
     count
 }
+
+/// Images that tests boot, and those that they boot as debug images too.
+const BOOTED: [&str; 5] = [HYPERVISOR, GUEST, NATIVE, CONFORMANCE, HOSTILE];
+const BOOTED_FOR_DEBUGGING: [&str; 2] = [HYPERVISOR, GUEST];
 
 /// The tests of the host: all that do not take long, and the long ones.
 const HOST: [(&str, &[&str]); 4] = [
