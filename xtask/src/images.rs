@@ -9,6 +9,7 @@ use crate::toolchain::Toolchain;
 use crate::workspace;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -52,16 +53,22 @@ impl Builder {
 
     /// Builds a package of this workspace and returns its ELF file.
     pub fn package(&self, package: &str) -> Result<PathBuf> {
+        let kind = if self.debug { "debug" } else { "release" };
+        let folder = workspace::target_folder(&format!("{kind}-images/{}", self.arch))?;
+        // Cargo has one place for both kinds of an image, of which this one is not to be taken by
+        // whoever else builds.
+        let lock = workspace::target_folder(FOLDER)?.join(format!("{}.lock", self.arch));
+        let lock = File::create(&lock)
+            .and_then(|file| file.lock().map(|()| file))
+            .with_context(|| format!("cannot lock {}", lock.display()))?;
         let built = self.build(self.image("build", package)?, package)?;
-        if self.debug { self.set_apart(&built) } else { Ok(built) }
-    }
-
-    /// A debug image in a folder of its own: the next release image takes its place.
-    fn set_apart(&self, built: &Path) -> Result<PathBuf> {
-        let folder = workspace::target_folder(&format!("debug-images/{}", self.arch))?;
         let kept = folder.join(built.file_name().context("an image has a name")?);
-        std::fs::copy(built, &kept)
+        // Whoever boots the old one has it to the end.
+        let new = kept.with_extension("new");
+        std::fs::copy(&built, &new)
+            .and_then(|_| std::fs::rename(&new, &kept))
             .with_context(|| format!("cannot copy {} to {}", built.display(), kept.display()))?;
+        drop(lock);
         Ok(kept)
     }
 
