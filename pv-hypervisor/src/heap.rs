@@ -25,6 +25,9 @@ static HEAP: TalcLock<spin::Mutex<()>, Manual> = TalcLock::new(Manual);
 /// entries that map them, and of what they hash to.
 const PER_FRAME_MOVING: u64 = 80;
 
+/// Pages of a disk that are used at most, for each frame of memory.
+pub const SWAP_PER_FRAME: u64 = 8;
+
 /// What compresses a page works with.
 const PACKING: u64 = 64 << 10;
 
@@ -34,7 +37,9 @@ pub fn bytes_for(frames: u64, options: &Options) -> u64 {
     let moving = if options.moves_pages() { frames * PER_FRAME_MOVING } else { 0 };
     // Each chunk of the store has a link, and each place of the swap device a bit.
     let store = options.store.saturating_add(options.store / 32).saturating_add(PACKING);
-    let swap = options.swap.saturating_add(options.swap / 1024);
+    let swap = options.swap.bytes();
+    // A disk has a bit for each of its pages that are used.
+    let swap = swap.saturating_add(swap / 1024).saturating_add(frames * SWAP_PER_FRAME / 8);
     let away = if options.store != 0 { store.saturating_add(swap) } else { 0 };
     (BASE + frames * PER_FRAME + moving + domains * PER_DOMAIN).saturating_add(away)
 }

@@ -2,6 +2,7 @@
 
 use crate::arch::{self, Platform, Registers};
 use crate::control::Claim;
+use crate::heap::SWAP_PER_FRAME;
 use crate::secret;
 use alloc::vec::Vec;
 use balloon::control::{Admission, Refusal};
@@ -191,7 +192,8 @@ fn move_pages(
         state.set_group_hash(group, HashKind::SipHash);
     }
     let bytes = words.store as usize;
-    words.store == 0 || state.enable_reclaim(bytes, machine.swap_pages(), options.scatter_seed)
+    let places = machine.swap_pages().min(frames as u64 * SWAP_PER_FRAME);
+    words.store == 0 || state.enable_reclaim(bytes, places, options.scatter_seed)
 }
 
 fn build<'a>(

@@ -2,13 +2,13 @@
 //! clock, the console.
 #![allow(unsafe_code, reason = "frames are reached by address")]
 
+use crate::swap::Swap;
 use crate::{arch, console};
-use alloc::vec::Vec;
 use bare_machine::direct_map;
 use core::sync::atomic::AtomicU64;
 use hypercall_abi::calls::console_write::Stream;
 use hypercall_abi::{DomainId, Mfn, PAGE_SHIFT, PAGE_SIZE, VirtAddr};
-use pv_core::{ATOMIC_ORDER, FRAME_WORDS, Machine};
+use pv_core::{ATOMIC_ORDER, FRAME_WORDS, Machine, Transfer};
 use pv_wire::{Kind, Source};
 
 /// Times in a second that the serial line is looked at, if anybody may type.
@@ -25,25 +25,19 @@ pub struct Hardware {
     poll: u64,
     /// Ticks between two looks.
     poll_ticks: u64,
-    /// The swap device: memory, page by page.
-    swap: Vec<[u64; FRAME_WORDS]>,
+    swap: Swap,
 }
 
 impl Hardware {
     /// The machine, without an alarm, and whether anybody may type.
     pub fn new(ticks_per_second: u64, typed: bool) -> Hardware {
         let poll_ticks = if typed { ticks_per_second / POLLS_PER_SECOND } else { u64::MAX };
-        Hardware { alarm: u64::MAX, poll: poll_ticks, poll_ticks, swap: Vec::new() }
+        Hardware { alarm: u64::MAX, poll: poll_ticks, poll_ticks, swap: Swap::None }
     }
 
-    /// Gives the machine a swap device of so many bytes. False when the heap has no room for it.
-    pub fn add_swap(&mut self, bytes: u64) -> bool {
-        let pages = (bytes / PAGE_SIZE) as usize;
-        let room = self.swap.try_reserve_exact(pages).is_ok();
-        if room {
-            self.swap.resize(pages, [0; FRAME_WORDS]);
-        }
-        room
+    /// Gives the machine a swap device.
+    pub fn add_swap(&mut self, swap: Swap) {
+        self.swap = swap;
     }
 
     /// The serial line has been looked at.
@@ -86,17 +80,42 @@ fn atomic(frame: Mfn, word: usize) -> &'static AtomicU64 {
     unsafe { AtomicU64::from_ptr(word_of(frame, word)) }
 }
 
+#[inline(always)]
+fn read_word(frame: Mfn, word: usize) -> u64 {
+    // SAFETY: aligned, in the direct map.
+    unsafe { word_of(frame, word).read_volatile() }
+}
+
+#[inline(always)]
+fn write_word(frame: Mfn, word: usize, value: u64) {
+    // SAFETY: aligned, in the direct map.
+    unsafe { word_of(frame, word).write_volatile(value) }
+}
+
+/// The bytes of a frame that the core has named.
+pub fn frame_bytes(frame: Mfn) -> *mut [u8; PAGE_SIZE as usize] {
+    word_of(frame, 0).cast()
+}
+
+/// Reads all of a frame that the core has named.
+pub fn read_frame(frame: Mfn, words: &mut [u64; FRAME_WORDS]) {
+    words.iter_mut().enumerate().for_each(|(word, value)| *value = read_word(frame, word));
+}
+
+/// Writes all of a frame that the core has named.
+pub fn write_frame(frame: Mfn, words: &[u64; FRAME_WORDS]) {
+    words.iter().enumerate().for_each(|(word, value)| write_word(frame, word, *value));
+}
+
 impl Machine for Hardware {
     #[inline(always)]
     fn read(&self, frame: Mfn, word: usize) -> u64 {
-        // SAFETY: aligned, in the direct map.
-        unsafe { word_of(frame, word).read_volatile() }
+        read_word(frame, word)
     }
 
     #[inline(always)]
     fn write(&mut self, frame: Mfn, word: usize, value: u64) {
-        // SAFETY: aligned, in the direct map.
-        unsafe { word_of(frame, word).write_volatile(value) }
+        write_word(frame, word, value);
     }
 
     #[inline(always)]
@@ -115,20 +134,15 @@ impl Machine for Hardware {
     }
 
     fn swap_pages(&self) -> u64 {
-        self.swap.len() as u64
+        self.swap.pages()
     }
 
-    fn swap_out(&mut self, place: u64, frame: Mfn) {
-        for word in 0..FRAME_WORDS {
-            let value = self.read(frame, word);
-            self.swap[place as usize][word] = value;
-        }
+    fn swap_begin(&mut self, transfer: Transfer) -> bool {
+        self.swap.begin(transfer)
     }
 
-    fn swap_in(&mut self, place: u64, frame: Mfn) {
-        for word in 0..FRAME_WORDS {
-            self.write(frame, word, self.swap[place as usize][word]);
-        }
+    fn swap_ended(&mut self) -> Option<(Transfer, bool)> {
+        self.swap.ended()
     }
 
     fn zero(&mut self, frame: Mfn) {

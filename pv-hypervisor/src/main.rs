@@ -23,7 +23,10 @@ mod arch;
 mod console;
 #[cfg(target_os = "none")]
 mod context;
+#[cfg(target_os = "none")]
 mod control;
+#[cfg(target_os = "none")]
+mod disk;
 #[cfg(target_os = "none")]
 mod fatal;
 #[cfg(target_os = "none")]
@@ -48,6 +51,8 @@ mod secret;
 mod start;
 #[cfg(target_os = "none")]
 mod stretch;
+#[cfg(target_os = "none")]
+mod swap;
 
 #[cfg(not(target_os = "none"))]
 fn main() {

@@ -20,14 +20,33 @@ pub struct Options {
     pub reserve: u64,
     /// `store=BYTES`: how much holds the compressed pages that are taken by force; 0: none are taken.
     pub store: u64,
-    /// `swap=BYTES`: how much holds those that do not compress.
-    pub swap: u64,
+    /// `swap=BYTES` or `swap=disk`: what holds those that do not compress.
+    pub swap: SwapOption,
 }
 
 impl Options {
     /// Whether pages may be without a frame of their own.
     pub fn moves_pages(&self) -> bool {
         self.share != 0 || self.store != 0
+    }
+}
+
+/// Where pages go that do not compress.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SwapOption {
+    /// To so many bytes of the hypervisor's memory.
+    Memory(u64),
+    /// To the machine's block device.
+    Disk,
+}
+
+impl SwapOption {
+    /// Bytes of the hypervisor's memory.
+    pub fn bytes(self) -> u64 {
+        match self {
+            SwapOption::Memory(bytes) => bytes,
+            SwapOption::Disk => 0,
+        }
     }
 }
 
@@ -92,7 +111,7 @@ impl Options {
             share: 0,
             reserve: 0,
             store: 0,
-            swap: 0,
+            swap: SwapOption::Memory(0),
         };
         for word in line.split_ascii_whitespace() {
             let (name, value) = word.split_once('=').ok_or(word)?;
@@ -106,7 +125,10 @@ impl Options {
                 "share" => options.share = value.parse().map_err(|_| word)?,
                 "reserve" => options.reserve = value.parse().map_err(|_| word)?,
                 "store" => options.store = value.parse().map_err(|_| word)?,
-                "swap" => options.swap = value.parse().map_err(|_| word)?,
+                "swap" if value == "disk" => options.swap = SwapOption::Disk,
+                "swap" => {
+                    options.swap = SwapOption::Memory(value.parse().map_err(|_| word)?);
+                }
                 _ => return Err(word),
             }
         }

@@ -1,8 +1,10 @@
 //! Boot, in order: processor, memory, clock, domains.
 #![allow(unsafe_code, reason = "heap and bundle are raw memory; the hooks are found by name")]
 
+use crate::disk::Disk;
 use crate::machine::Hardware;
-use crate::options::Options;
+use crate::options::{Options, SwapOption};
+use crate::swap::Swap;
 use crate::{arch, fatal, heap, loader, run};
 use bare_machine::{BootInfo, direct_map, memory};
 use hypercall_abi::{AbiVersion, DomainId};
@@ -23,7 +25,7 @@ fn start(boot: &BootInfo) -> ! {
     let options = Options::parse(&boot.command_line).unwrap_or_else(|word| {
         fatal::stop(format_args!(
             "'{word}' on the command line: known are focus=N, policy=NAME, round=MS, share=N, \
-             reserve=N, store=BYTES and swap=BYTES"
+             reserve=N, store=BYTES, swap=BYTES and swap=disk"
         ))
     });
     let layout = memory::init(boot, |frames| heap::bytes_for(frames, &options));
@@ -43,9 +45,15 @@ fn start(boot: &BootInfo) -> ! {
     let bytes = unsafe { direct_map::bytes(bundle) };
     let focus = DomainId(options.focus);
     let mut machine = Hardware::new(ticks_per_second, focus != run::NOBODY);
-    if !machine.add_swap(options.swap) {
-        fatal::stop(format_args!("no room for {} bytes of swap: ask for less", options.swap));
-    }
+    let swap = match options.swap {
+        SwapOption::Memory(bytes) => Swap::memory(bytes).unwrap_or_else(|| {
+            fatal::stop(format_args!("no room for {bytes} bytes of swap: ask for less"))
+        }),
+        SwapOption::Disk => {
+            Disk::open().map(Swap::Disk).unwrap_or_else(|why| fatal::stop(format_args!("{why}")))
+        }
+    };
+    machine.add_swap(swap);
     let mut parsed = None;
     let asked = loader::Asked { options, firmware_seed: &boot.seed };
     let loaded = loader::load(bytes, &mut parsed, &mut machine, &layout, ticks_per_second, asked)

@@ -50,27 +50,39 @@ impl<'a> DeviceTree<'a> {
 
     /// Machine address of the registers of the first serial port.
     pub fn serial_port(self) -> Option<u64> {
-        self.device("ns16550a")
+        self.device("ns16550a", |_| true)
     }
 
     /// Machine address of the register of the device that ends an emulator with an exit status.
     pub fn finisher(self) -> Option<u64> {
-        self.device("sifive,test0")
+        self.device("sifive,test0", |_| true)
     }
 
-    /// Machine address of the registers of the first device of a kind.
-    fn device(self, kind: &str) -> Option<u64> {
-        fn find<'a>(node: FdtNode<'a>, kind: &str, depth: u32) -> Option<u64> {
+    /// Machine address of the registers of the first virtio device that is wanted; a tree names places
+    /// for such, which may be empty.
+    pub fn virtio_device(self, is_wanted: impl FnMut(u64) -> bool) -> Option<u64> {
+        self.device("virtio,mmio", is_wanted)
+    }
+
+    /// Machine address of the registers of the first device of a kind that is wanted.
+    fn device(self, kind: &str, mut is_wanted: impl FnMut(u64) -> bool) -> Option<u64> {
+        fn find<'a>(
+            node: FdtNode<'a>,
+            kind: &str,
+            depth: u32,
+            is_wanted: &mut impl FnMut(u64) -> bool,
+        ) -> Option<u64> {
             if node.is_compatible(kind)
                 && let Some(registers) = registers(node).next()
+                && is_wanted(registers.start)
             {
                 return Some(registers.start);
             }
             let below = depth.checked_sub(1)?;
-            node.children().find_map(|child| find(child, kind, below))
+            node.children().find_map(|child| find(child, kind, below, is_wanted))
         }
         // The root, a bus, perhaps a bus below it, the device.
-        find(self.0.root(), kind, 3)
+        find(self.0.root(), kind, 3, &mut is_wanted)
     }
 
     /// Ticks of the counter in a second.

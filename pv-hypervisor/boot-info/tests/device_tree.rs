@@ -29,6 +29,22 @@ fn what_the_machine_is_told() {
 }
 
 #[test]
+fn a_virtio_device_is_looked_for_in_every_place_that_there_is() {
+    let tree = DeviceTree::new(VIRT).unwrap();
+    let mut places = Vec::new();
+    assert_eq!(
+        tree.virtio_device(|place| {
+            places.push(place);
+            false
+        }),
+        None
+    );
+    places.sort_unstable();
+    assert_eq!(places, (1..=8).map(|place| 0x1000_0000 + place * 0x1000).collect::<Vec<u64>>());
+    assert_eq!(tree.virtio_device(|place| place == 0x1000_3000), Some(0x1000_3000));
+}
+
+#[test]
 fn an_initrd_outside_memory_is_refused() {
     assert_eq!(read(VIRT, 0x8010_0000), Err(DeviceTreeError::InitrdOutsideMemory));
 }

@@ -8,7 +8,7 @@ use crate::teardown::Teardown;
 use alloc::collections::VecDeque;
 use hypercall_abi::calls::shutdown::ShutdownReason;
 use hypercall_abi::trap::Cause;
-use hypercall_abi::{DomainId, Error, Number, VirtAddr};
+use hypercall_abi::{DomainId, Error, Number, Pfn, VirtAddr};
 
 /// Domains that exist at the same time, at most.
 pub const MAX_DOMAINS: usize = 128;
@@ -72,6 +72,8 @@ pub enum EndReason {
     NotBuilt,
     /// The operator said so.
     Destroyed,
+    /// A page that was taken from it by force could not be read back.
+    LostPage(Pfn),
 }
 
 impl EndReason {
@@ -97,6 +99,9 @@ impl core::fmt::Display for EndReason {
             }
             EndReason::Watchdog => {
                 write!(f, "it ran for the watchdog's time without a call (it spins)")
+            }
+            EndReason::LostPage(page) => {
+                write!(f, "its page {:#x} could not be read back from the swap device", page.0)
             }
             EndReason::Stuck => {
                 write!(f, "it waits for an event, and nobody is left who could send one")

@@ -61,7 +61,7 @@ pub mod vcpu;
 pub use domain::{DomainSummary, EndReason, Slot, Trap};
 pub use frame::{Region, RegionKind};
 pub use loader::{BuildError, DomainSpec, Image, Segment};
-pub use machine::{ATOMIC_ORDER, FRAME_WORDS, Machine};
+pub use machine::{ATOMIC_ORDER, Direction, FRAME_WORDS, Machine, Transfer};
 #[cfg(feature = "planted")]
 pub use planted::Bug;
 pub use platform::{Platform, Registers, Riscv64Sv39, Riscv64Sv48, ToyPlatform, X86_64};

@@ -15,6 +15,27 @@ pub const FRAME_WORDS: usize = 512;
 /// Plain reads and writes have no order but that of the word itself.
 pub const ATOMIC_ORDER: Ordering = Ordering::AcqRel;
 
+/// A page on its way between a frame and a place of the swap device.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Transfer {
+    /// Number of the place, from 0 on and below [`Machine::swap_pages`].
+    pub place: u64,
+    /// The frame. When it is written out it may be changed meanwhile: then what arrives counts for
+    /// nothing.
+    pub frame: Mfn,
+    /// Which way.
+    pub direction: Direction,
+}
+
+/// Which way a page goes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Direction {
+    /// To the swap device.
+    Out,
+    /// From it.
+    In,
+}
+
 /// What the core asks of the machine. Frames are those that [`crate::State`] was told of;
 /// the core passes no other.
 pub trait Machine {
@@ -60,11 +81,18 @@ pub trait Machine {
         0
     }
 
-    /// Writes a frame to a place of the swap device, of those that there are.
-    fn swap_out(&mut self, _place: u64, _frame: Mfn) {}
+    /// Begins a transfer; the frame and the place are the device's until [`swap_ended`] names it.
+    /// False, and nothing has begun: the device has as many under way as it can.
+    ///
+    /// [`swap_ended`]: Self::swap_ended
+    fn swap_begin(&mut self, _transfer: Transfer) -> bool {
+        false
+    }
 
-    /// Reads a place of the swap device, which was written, into a frame.
-    fn swap_in(&mut self, _place: u64, _frame: Mfn) {}
+    /// A transfer that has ended, each once and in any order, and whether it went well.
+    fn swap_ended(&mut self) -> Option<(Transfer, bool)> {
+        None
+    }
 
     /// The canonical entry of a root's slot in the hypervisor's range.
     fn root_entry(&self, slot: usize) -> u64;

@@ -8,7 +8,7 @@
 use crate::domain::{Life, Slot};
 use crate::format::{Entry, Format, Leaf};
 use crate::frame::Hold;
-use crate::machine::{FRAME_WORDS, Machine};
+use crate::machine::{Direction, FRAME_WORDS, Machine, Transfer};
 use crate::platform::Platform;
 use crate::state::State;
 use crate::teardown::Teardown;
@@ -50,6 +50,13 @@ pub struct ModelMachine<F: Format> {
     pub flushes: u64,
     /// Pages that the swap device holds.
     pub swap_pages: u64,
+    /// Transfers that it has under way at most.
+    pub swap_depth: usize,
+    /// How many times it is asked before a transfer has ended.
+    pub swap_waits: u32,
+    /// Whether every transfer fails.
+    pub swap_fails: bool,
+    transfers: Vec<Transfer>,
     swapped: BTreeMap<u64, Arc<Vec<u64>>>,
     format: PhantomData<F>,
 }
@@ -98,6 +105,10 @@ impl<F: Format> Default for ModelMachine<F> {
             console: Vec::new(),
             flushes: 0,
             swap_pages: 0,
+            swap_depth: 4,
+            swap_waits: 0,
+            swap_fails: false,
+            transfers: Vec::new(),
             swapped: BTreeMap::new(),
             format: PhantomData,
         }
@@ -302,6 +313,7 @@ impl<P: Platform> State<P> {
     /// # Panics
     /// When the vCPU is not runnable.
     pub fn switch_to<M: Machine>(&mut self, machine: &mut M, slot: Slot) {
+        self.look_who_waits(machine);
         for _ in 0..=crate::domain::MAX_DOMAINS {
             if self.scheduler.current() == Some(slot) {
                 return;
@@ -362,15 +374,38 @@ impl<F: Format> Machine for ModelMachine<F> {
         self.swap_pages
     }
 
-    fn swap_out(&mut self, place: u64, frame: Mfn) {
-        assert!(place < self.swap_pages, "there is no such place");
-        let words = (0..FRAME_WORDS).map(|word| self.read(frame, word)).collect();
-        self.swapped.insert(place, Arc::new(words));
+    fn swap_begin(&mut self, transfer: Transfer) -> bool {
+        assert!(transfer.place < self.swap_pages, "there is no such place");
+        let busy = self.transfers.iter().any(|other| other.place == transfer.place);
+        assert!(!busy, "the place is the device's until its transfer has ended");
+        let begins = self.transfers.len() < self.swap_depth;
+        if begins {
+            self.transfers.push(transfer);
+        }
+        begins
     }
 
-    fn swap_in(&mut self, place: u64, frame: Mfn) {
-        let words = self.swapped.remove(&place).expect("the place was written");
-        self.frames.insert(frame, words);
+    fn swap_ended(&mut self) -> Option<(Transfer, bool)> {
+        if self.swap_waits > 0 {
+            self.swap_waits -= 1;
+            return None;
+        }
+        // The last first: a device has an order of its own.
+        let transfer = self.transfers.pop()?;
+        if self.swap_fails {
+            return Some((transfer, false));
+        }
+        match transfer.direction {
+            Direction::Out => {
+                let words = (0..FRAME_WORDS).map(|word| self.read(transfer.frame, word)).collect();
+                self.swapped.insert(transfer.place, Arc::new(words));
+            }
+            Direction::In => {
+                let words = self.swapped.remove(&transfer.place).expect("the place was written");
+                self.frames.insert(transfer.frame, words);
+            }
+        }
+        Some((transfer, true))
     }
 
     fn zero(&mut self, frame: Mfn) {

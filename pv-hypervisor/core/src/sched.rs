@@ -91,10 +91,17 @@ impl<P: Platform> State<P> {
     #[inline(always)]
     pub fn clear_away<M: Machine>(&mut self, machine: &mut M) -> bool {
         let busy = self.teardown_step(machine);
+        self.look_who_waits(machine);
+        busy
+    }
+
+    /// Wakes who waits for a frame, and ends what the swap device has done.
+    #[inline(always)]
+    pub(crate) fn look_who_waits<M: Machine>(&mut self, machine: &mut M) {
         if self.sharing.waiting {
+            self.end_transfers(machine);
             self.wake_for_frames();
         }
-        busy
     }
 
     /// The second half of [`schedule`](Self::schedule), which is told what the first has returned.

@@ -148,7 +148,7 @@ impl<P: Platform> State<P> {
                     Teardown::Shares { cursor: 0 }
                 }
             }
-            Teardown::Shares { cursor } => match self.end_shares(slot, cursor) {
+            Teardown::Shares { cursor } => match self.end_shares(machine, slot, cursor) {
                 Some(cursor) => Teardown::Shares { cursor },
                 None => Teardown::Names { cursor: 0 },
             },

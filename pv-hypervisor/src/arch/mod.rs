@@ -10,6 +10,7 @@
 //! | `prepare_context` | makes a vCPU the one that entries are from |
 //! | `enter_guest` | goes to a vCPU for the first time |
 //! | `decode_trap` | why a guest was left |
+//! | `BlockTransport`, `block_transport`, `registers_at` | the block device, if there is one |
 
 #[cfg(target_arch = "riscv64")]
 mod riscv64;
@@ -27,7 +28,8 @@ pub use bare_machine::arch::{
     wait_for_interrupt,
 };
 pub use current::{
-    ARCHITECTURE, Platform, decode_trap, enter_guest, init_processor, prepare_context,
+    ARCHITECTURE, BlockTransport, Platform, block_transport, decode_trap, enter_guest,
+    init_processor, prepare_context, registers_at,
 };
 
 /// Why a guest was left, other than by a call.

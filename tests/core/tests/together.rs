@@ -15,6 +15,7 @@ use hypercall_abi::{DomainId, Error, GrantRef, Mfn, Pfn, VirtAddr};
 use proptest::prelude::*;
 use pv_core::format::{Format, Permissions};
 use pv_core::share::{HashKind, ScanConfig};
+use pv_core::vcpu::RunState;
 use pv_core::{EndReason, Machine, Outcome, Platform, Riscv64Sv39, X86_64, model};
 
 const FIRST: u64 = 100;
@@ -49,6 +50,8 @@ enum Op {
     Share(u32),
     /// By which function pages are hashed from here on, also such as are being hashed.
     Hash(HashKind),
+    /// How many times the swap device is asked before its next transfer ends.
+    Device(u32),
     Break {
         domain: usize,
         page: usize,
@@ -84,6 +87,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => place.clone().prop_map(|(domain, page)| Op::Read { domain, page }),
         2 => (domain.clone(), prop::option::weighted(0.7, 0..8u64))
             .prop_map(|(domain, frames)| Op::Limit { domain, frames }),
+        1 => (1..60u32).prop_map(Op::Device),
         6 => (1..150u32).prop_map(Op::Reclaim),
         4 => (1..150u32).prop_map(Op::Share),
         2 => (1..4u32).prop_map(Op::Share),
@@ -125,6 +129,7 @@ impl<P: Platform> Play<P> {
     fn new() -> Self {
         let mut world = World::<P>::new(2, 128);
         world.machine.swap_pages = 3;
+        world.machine.swap_depth = 2;
         assert!(world.state.enable_sharing(100, 2));
         assert!(world.state.enable_reclaim(1 << 13, 3, 5));
         assert!(world.state.enable_scanner(ScanConfig {
@@ -179,12 +184,18 @@ impl<P: Platform> Play<P> {
         world.switch_to(domain);
         let address = VirtAddr(world.physmap(FIRST + page as u64).0 + 8 * word as u64);
         let access = write.map_or(model::Access::Read, model::Access::Write);
-        for _ in 0..40 {
+        for _ in 0..200 {
             if let Ok(value) = world.machine.access(address, access) {
                 return Some(value);
             }
             let how = if write.is_some() { FaultAccess::WRITE } else { FaultAccess::empty() };
             let outcome = world.fault(domain, address, how);
+            let is_runnable = world.state.vcpu(world.slots[domain]).state == RunState::Runnable;
+            if outcome == Outcome::Reschedule && is_runnable {
+                // The swap device brings the page.
+                world.switch_to(domain);
+                continue;
+            }
             assert_eq!(
                 world.state.domain(world.slots[domain]).counters.traps,
                 0,
@@ -250,6 +261,7 @@ impl<P: Platform> Play<P> {
             }
             Op::Reclaim(steps) => self.steps(steps, true),
             Op::Share(steps) => self.steps(steps, false),
+            Op::Device(waits) => self.world.machine.swap_waits = waits,
             Op::Hash(kind) => self.world.state.set_group_hash(1, kind),
             Op::Break { domain, page } => {
                 let first = Pfn(FIRST + page as u64);

@@ -6,7 +6,7 @@ use crate::format::Format;
 use crate::frame::Type;
 use crate::machine::Machine;
 use crate::platform::Platform;
-use crate::share::{Away, Backing, EntryPlace};
+use crate::share::{Away, Backing, EntryPlace, Page};
 use crate::state::State;
 use alloc::collections::BTreeSet;
 use hypercall_abi::DomainId;
@@ -24,7 +24,7 @@ pub(super) fn i50_pages_away<P: Platform, M: Machine>(
     let mut chunks: BTreeSet<usize> = parcels.chunks_of(None).collect();
     let mut met = chunks.len();
     let mut places = BTreeSet::new();
-    let mut marked = 0;
+    let (mut marked, mut being_read) = (0, 0);
     for (index, page) in state.sharing.records.pages() {
         let Backing::Away(away) = page.backing else { continue };
         let owner = state.domains[page.slot.index()].as_ref().map_or(DomainId(0), |found| found.id);
@@ -34,6 +34,7 @@ pub(super) fn i50_pages_away<P: Platform, M: Machine>(
                 return Err(domain_violation(50, "an entry of a page that is away maps it", owner));
             }
         }
+        being_read += usize::from(matches!(away, Away::Reading { .. }));
         match away {
             Away::Frame(_) | Away::Zeros => {}
             Away::Parcel(parcel) | Away::Unpacking { parcel, .. } => {
@@ -42,7 +43,7 @@ pub(super) fn i50_pages_away<P: Platform, M: Machine>(
                     chunks.insert(chunk);
                 }
             }
-            Away::Swapped(place) => {
+            Away::Swapped(place) | Away::Reading { place, .. } => {
                 if !state.reclaim.swap.is_taken(place) || !places.insert(place.number()) {
                     return Err(domain_violation(50, "two pages have one place of swap", owner));
                 }
@@ -50,6 +51,22 @@ pub(super) fn i50_pages_away<P: Platform, M: Machine>(
         }
     }
     let hypervisor = DomainId(0);
+    let reads = |page: &Page, place| matches!(page.backing, Backing::Away(Away::Reading { place: known, .. }) if known == place);
+    let mut reading = 0;
+    for (index, place) in state.reclaim.read_pages() {
+        reading += 1;
+        if !reads(state.sharing.records.page(index), place) {
+            return Err(domain_violation(50, "what is being read is of no page", hypervisor));
+        }
+    }
+    if reading != being_read {
+        return Err(domain_violation(50, "a page waits for what nobody reads", hypervisor));
+    }
+    for place in state.reclaim.written_places() {
+        if !state.reclaim.swap.is_taken(place) || !places.insert(place.number()) {
+            return Err(domain_violation(50, "a page is written where another is", hypervisor));
+        }
+    }
     if marked != truth.away {
         return Err(domain_violation(50, "an entry is marked and not recorded", hypervisor));
     }

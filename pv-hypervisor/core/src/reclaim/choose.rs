@@ -19,7 +19,7 @@ impl<P: Platform> State<P> {
     /// One bounded step of taking frames by force. False when there is nothing to do, or nothing
     /// yet.
     pub fn reclaim_step<M: Machine>(&mut self, machine: &mut M) -> bool {
-        if self.pack_step(machine) {
+        if self.end_transfers(machine) || self.pack_step(machine) {
             return true;
         }
         if !self.reclaim.is_on {

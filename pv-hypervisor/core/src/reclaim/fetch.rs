@@ -27,12 +27,9 @@ impl<P: Platform> State<P> {
             Away::Frame(frame) => Away::Frame(frame),
             // What is taken is zeros.
             Away::Zeros => Away::Frame(self.frame_for_fetch(machine, slot)?),
-            Away::Swapped(place) => {
-                let frame = self.frame_for_fetch(machine, slot)?;
-                machine.swap_in(place.number(), frame);
-                self.reclaim.swap.give_back(place);
-                Away::Frame(frame)
-            }
+            Away::Swapped(place) => self.begin_reading(machine, index, place)?,
+            // The device says when it has ended.
+            Away::Reading { .. } => return Ok(()),
             Away::Parcel(parcel) => {
                 let frame = self.frame_for_fetch(machine, slot)?;
                 Away::Unpacking { parcel, frame, blocks: 0 }
@@ -52,7 +49,11 @@ impl<P: Platform> State<P> {
     }
 
     /// A frame of zeros that backs one page, which no entry names.
-    fn frame_for_fetch<M: Machine>(&mut self, machine: &mut M, slot: Slot) -> Result<Mfn, Error> {
+    pub(super) fn frame_for_fetch<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+    ) -> Result<Mfn, Error> {
         let frame = self.take_frame(machine, slot).ok_or(Error::NoMemory)?;
         let group = self.group_of(slot);
         self.frames.begin_sharing(frame, group, false);
@@ -87,6 +88,9 @@ impl<P: Platform> State<P> {
                 self.reclaim.parcels.drop(parcel);
             }
             Backing::Away(Away::Swapped(place)) => self.reclaim.swap.give_back(place),
+            Backing::Away(Away::Reading { .. }) => {
+                unreachable!("the end of a domain waits for the device")
+            }
         }
         if let Some(frame) = page.frame() {
             self.frames.drop_sharer(frame);
@@ -95,12 +99,15 @@ impl<P: Platform> State<P> {
 }
 
 impl Reclaim {
-    /// A page has its frame again. What was compressed of it so far is not what may be in it when it
+    /// A page has its frame again. What was compressed of it so far, or is being written, is not what may be in it when it
     /// is put away the next time.
     pub(crate) fn came_back(&mut self, name: PageName) {
         self.counters.returned += 1;
         if self.packing.as_ref().is_some_and(|packing| packing.name == name) {
             self.packing = None;
+        }
+        for writing in self.writing.iter_mut().filter(|writing| writing.name == name) {
+            writing.used = true;
         }
     }
 }

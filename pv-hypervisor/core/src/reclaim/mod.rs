@@ -13,6 +13,7 @@
 //! - `fetch`: it comes back, by pieces.
 //! - `parcels`: where compressed pages lie.
 //! - `swap`: which places of the swap device are taken.
+//! - `transfer`: what is on its way to the device and back.
 //!
 //! ```text
 //!   own frame ──put away──> in a frame, unnamed ──pack──> zeros | parcel | swap
@@ -30,6 +31,7 @@ mod pack;
 mod parcels;
 mod put_away;
 mod swap;
+mod transfer;
 
 pub(crate) use parcels::Parcel;
 pub(crate) use swap::SwapPlace;
@@ -42,6 +44,7 @@ use hypercall_abi::DomainId;
 use pack::Packing;
 use parcels::Parcels;
 use swap::SwapPlaces;
+use transfer::{MAX_READING, MAX_WRITING, Reading, Writing};
 
 /// Pages that are put away together, as one look at all tables finds the entries of all of them.
 pub(crate) const MAX_WANTED: usize = 32;
@@ -54,6 +57,10 @@ pub struct Reclaim {
     /// Pages that were put away and are in their frames still.
     waiting: Vec<PageName>,
     packing: Option<Packing>,
+    /// Pages that are being written to the swap device, and are in their frames still; and pages that
+    /// are being read.
+    writing: Vec<Writing>,
+    reading: Vec<Reading>,
     /// The page that was chosen last, as long as the scanner looks whether it can be shared.
     look: Option<Look>,
     /// Whether some domain may have a limit.
@@ -86,6 +93,8 @@ pub struct ReclaimCounters {
     pub used: u64,
     /// Pages that could not be put away, or not kept.
     pub refused: u64,
+    /// Transfers of the swap device that failed.
+    pub failed: u64,
     /// Faults of guests on pages that were away, a fault for each piece of bringing one back.
     pub faults: u64,
     /// Pages that came back.
@@ -98,6 +107,8 @@ impl Reclaim {
         swap: SwapPlaces::NONE,
         waiting: Vec::new(),
         packing: None,
+        writing: Vec::new(),
+        reading: Vec::new(),
         look: None,
         is_on: false,
         turn: 0,
@@ -112,6 +123,7 @@ impl Reclaim {
             swapped: 0,
             used: 0,
             refused: 0,
+            failed: 0,
             faults: 0,
             returned: 0,
         },
@@ -125,11 +137,16 @@ impl<P: Platform> State<P> {
     pub fn enable_reclaim(&mut self, bytes: usize, swap_pages: u64, seed: u64) -> bool {
         let Some(parcels) = Parcels::new(bytes) else { return false };
         let Some(swap) = SwapPlaces::new(swap_pages) else { return false };
-        let mut waiting = Vec::new();
-        if waiting.try_reserve_exact(MAX_WANTED).is_err() {
+        let (mut waiting, mut writing, mut reading) = (Vec::new(), Vec::new(), Vec::new());
+        if waiting.try_reserve_exact(MAX_WANTED).is_err()
+            || writing.try_reserve_exact(MAX_WRITING).is_err()
+            || reading.try_reserve_exact(MAX_READING).is_err()
+        {
             return false;
         }
-        *self.reclaim = Reclaim { parcels, swap, waiting, random: seed | 1, ..Reclaim::OFF };
+        let random = seed | 1;
+        *self.reclaim =
+            Reclaim { parcels, swap, waiting, writing, reading, random, ..Reclaim::OFF };
         true
     }
 

@@ -47,8 +47,7 @@ impl<P: Platform> State<P> {
         // It may have come back, or its domain may have ended.
         let Some(index) = self.still_in(packing.name, packing.frame) else { return true };
         if packing.swaps {
-            self.swap_out(machine, index, packing.frame);
-            return true;
+            return self.swap_out(machine, index, packing);
         }
         let mut words = [0; BLOCK_WORDS];
         machine.read_block(packing.frame, packing.block * BLOCK_WORDS, &mut words);
@@ -82,7 +81,7 @@ impl<P: Platform> State<P> {
     }
 
     /// The record of a page that is away, in that frame.
-    fn still_in(&self, name: PageName, frame: Mfn) -> Option<PageIndex> {
+    pub(super) fn still_in(&self, name: PageName, frame: Mfn) -> Option<PageIndex> {
         let slot = Slot::of(name.domain)?;
         self.domain_of(name.domain)?;
         let index = self.sharing.records.find_page(slot, name.page)?;
@@ -90,22 +89,33 @@ impl<P: Platform> State<P> {
         (backing == Backing::Away(Away::Frame(frame))).then_some(index)
     }
 
-    fn swap_out<M: Machine>(&mut self, machine: &mut M, index: PageIndex, frame: Mfn) {
-        match self.reclaim.swap.take() {
-            Some(place) => {
-                machine.swap_out(place.number(), frame);
-                self.reclaim.counters.swapped += 1;
-                self.leave_frame(index, frame, Away::Swapped(place));
-            }
-            None => {
-                self.reclaim.counters.refused += 1;
-                // It has its frame, so that this takes none; if another page shares it, it stays.
-                let _ = self.unshare(machine, index);
-            }
+    /// Begins to write a page to the swap device. False: it has to wait for the device.
+    fn swap_out<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        index: PageIndex,
+        packing: Packing,
+    ) -> bool {
+        let Some(place) = self.reclaim.swap.take() else {
+            self.stays(machine, index);
+            return true;
+        };
+        let begun = self.begin_writing(machine, packing.name, packing.frame, place);
+        if !begun {
+            self.reclaim.swap.give_back(place);
+            self.reclaim.packing = Some(packing);
         }
+        begun
     }
 
-    fn leave_frame(&mut self, index: PageIndex, frame: Mfn, away: Away) {
+    /// A page that can be kept nowhere else comes back.
+    pub(super) fn stays<M: Machine>(&mut self, machine: &mut M, index: PageIndex) {
+        self.reclaim.counters.refused += 1;
+        // It has its frame, so that this takes none; if another page shares it, it stays.
+        let _ = self.unshare(machine, index);
+    }
+
+    pub(super) fn leave_frame(&mut self, index: PageIndex, frame: Mfn, away: Away) {
         self.reclaim.fruitless = 0;
         self.sharing.records.set_backing(index, Backing::Away(away));
         self.frames.drop_sharer(frame);

@@ -49,7 +49,7 @@ pub struct Sharing {
     /// Frames that are kept for pages that are written: with fewer, nothing more is merged and
     /// no balloon gets one.
     pub(crate) reserve: u64,
-    /// Whether a vCPU may be waiting for a frame.
+    /// Whether a vCPU may be waiting for a frame, or the swap device is at work.
     pub(crate) waiting: bool,
     /// Who looks for pages that are alike; nobody without it.
     pub(crate) scanner: Option<Scanner>,

@@ -57,6 +57,8 @@ pub(crate) enum Away {
     Unpacking { parcel: Parcel, frame: Mfn, blocks: u8 },
     /// On the swap device.
     Swapped(SwapPlace),
+    /// On its way back: the device reads it into the frame.
+    Reading { place: SwapPlace, frame: Mfn },
 }
 
 /// A page of a domain that has no frame of its own.
@@ -86,7 +88,9 @@ impl Page {
     pub(crate) fn frame(&self) -> Option<Mfn> {
         match self.backing {
             Backing::Shared(frame)
-            | Backing::Away(Away::Frame(frame) | Away::Unpacking { frame, .. }) => Some(frame),
+            | Backing::Away(
+                Away::Frame(frame) | Away::Unpacking { frame, .. } | Away::Reading { frame, .. },
+            ) => Some(frame),
             Backing::Away(Away::Zeros | Away::Parcel(_) | Away::Swapped(_)) => None,
         }
     }

@@ -50,6 +50,11 @@ impl<P: Platform> State<P> {
         match self.unshare(machine, page) {
             // A page that has come back in part faults again, and goes on: others have their turn
             // meanwhile, and nothing is to be remembered for this one.
+            Ok(false) if self.is_being_read(page) => {
+                // So has it when the device is to bring it.
+                self.scheduler.end_slice();
+                Some(Outcome::Reschedule)
+            }
             Ok(_) => Some(Outcome::Return),
             Err(_) => {
                 // The write is made again when there is a frame for it.
@@ -63,12 +68,18 @@ impl<P: Platform> State<P> {
         }
     }
 
+    /// Whether nothing can be done for a page until the swap device has done its part.
+    fn is_being_read(&self, page: Index) -> bool {
+        let backing = self.sharing.records.page(page).backing;
+        matches!(backing, Backing::Away(Away::Reading { .. } | Away::Swapped(_)))
+    }
+
     /// Wakes the vCPUs that wait for a frame, if there is one.
     pub(crate) fn wake_for_frames(&mut self) {
         if self.frames.unowned() == 0 {
             return;
         }
-        self.sharing.waiting = false;
+        self.sharing.waiting = self.reclaim.has_transfers();
         for index in 0..MAX_DOMAINS {
             let Some(vcpu) = &mut self.vcpus[index] else { continue };
             if core::mem::take(&mut vcpu.waits_for_frame) {
@@ -187,13 +198,23 @@ impl<P: Platform> State<P> {
 
     /// One bounded step of giving up the pages of a domain that ends, from that record on: the
     /// next, unless all have been looked at. No entry maps them any more.
-    pub(crate) fn end_shares(&mut self, slot: Slot, cursor: usize) -> Option<usize> {
+    pub(crate) fn end_shares<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        cursor: usize,
+    ) -> Option<usize> {
         let end = self.sharing.records.page_places();
         let stop = (cursor + PLACES_A_STEP).min(end);
         for place in cursor..stop {
             let Some((index, page)) = self.sharing.records.nth_page(place) else { continue };
             if page.slot == slot {
                 let page = *page;
+                if matches!(page.backing, Backing::Away(Away::Reading { .. })) {
+                    // The device writes its frame.
+                    let _ = self.end_transfers(machine);
+                    return Some(place);
+                }
                 self.sharing.records.remove_page(index);
                 self.forget_content(&page);
                 self.domain_mut(slot).movable.shared_pages -= 1;

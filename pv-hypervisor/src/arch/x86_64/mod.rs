@@ -1,8 +1,10 @@
 //! x86-64: the guest kernel and its processes in ring 3, the hypervisor in ring 0.
 
+mod block;
 mod trap;
 
 pub use bare_machine::arch::Registers;
+pub use block::{BlockTransport, block_transport, registers_at};
 pub use pv_core::X86_64 as Platform;
 pub use trap::{decode_trap, enter_guest, init_processor, prepare_context};
 

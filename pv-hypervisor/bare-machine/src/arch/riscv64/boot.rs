@@ -1,7 +1,7 @@
 //! The device tree: where it lies, what it tells, and what the image adds to that.
 #![allow(unsafe_code, reason = "reads what the firmware left in memory")]
 
-use super::{BOOT_MAP_END, power, serial, timer};
+use super::{BOOT_MAP_END, power, serial, timer, virtio};
 use crate::{direct_map, hooks, image};
 use core::ops::Range;
 use pv_boot_info::{BootInfo, DeviceTree};
@@ -24,6 +24,9 @@ extern "C" fn boot_main(_hart: u64, address: u64) -> ! {
     }
     if let Some(finisher) = tree.finisher() {
         power::FINISHER.open(finisher);
+    }
+    if let Some(block) = tree.virtio_device(virtio::is_block) {
+        virtio::BLOCK.open(block);
     }
     if let Some(ticks) = tree.ticks_per_second() {
         timer::set_ticks_per_second(ticks);

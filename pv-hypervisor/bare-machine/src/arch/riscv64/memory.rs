@@ -7,6 +7,7 @@ use super::csr::change;
 use super::device::Device;
 use super::power::FINISHER;
 use super::serial::PORT;
+use super::virtio::BLOCK;
 use crate::arch::Decoded;
 use crate::paging::Access;
 use core::arch::asm;
@@ -23,8 +24,11 @@ pub const BOOT_MAP_END: u64 = 254 << 30;
 /// Level of the root.
 pub const ROOT_LEVEL: u32 = 3;
 /// The devices, and the virtual address of the frame of each one's registers.
-const DEVICES: [(&Device, u64); 2] =
-    [(&PORT, 0xffff_ffff_c000_0000), (&FINISHER, 0xffff_ffff_c000_1000)];
+const DEVICES: [(&Device, u64); 3] = [
+    (&PORT, 0xffff_ffff_c000_0000),
+    (&FINISHER, 0xffff_ffff_c000_1000),
+    (&BLOCK, 0xffff_ffff_c000_2000),
+];
 
 const VALID: u64 = 1 << 0;
 const READ: u64 = 1 << 1;

@@ -11,6 +11,7 @@ pub mod processor;
 mod sbi;
 mod serial;
 mod timer;
+pub mod virtio;
 
 pub use cause::{decode_trap, named_registers};
 pub use floating_point::FloatingPoint;

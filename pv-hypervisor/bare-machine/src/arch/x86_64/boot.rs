@@ -3,7 +3,7 @@
 //! Layout: Xen's `public/arch-x86/hvm/start_info.h`, version 1.
 #![allow(unsafe_code, reason = "reads what the boot loader left in memory")]
 
-use super::{BOOT_MAP_END, serial};
+use super::{BOOT_MAP_END, pci, serial};
 use crate::{direct_map, hooks};
 use core::ops::Range;
 use pv_boot_info::{BootInfo, COMMAND_LINE_BYTES, range};
@@ -52,6 +52,7 @@ impl Record {
 #[unsafe(no_mangle)]
 extern "C" fn boot_main(start_info: u64) -> ! {
     serial::init();
+    pci::init();
     let info = Record::new("the structure", start_info, INFO_BYTES);
     if info.u32(0) != MAGIC {
         hooks::stop(format_args!("PVH start information: the magic number is {:#x}", info.u32(0)));

@@ -19,8 +19,16 @@ pub fn port_write(port: u16, value: u8) {
 
 /// Writes a port of four bytes.
 pub fn port_write_long(port: u16, value: u32) {
-    // SAFETY: as `port_write`.
+    // SAFETY: as `port_write`; for what a device's configuration starts `pci` answers.
     unsafe { asm!("out dx, eax", in("dx") port, in("eax") value, options(nomem, nostack)) };
+}
+
+/// Reads a port of four bytes.
+pub fn port_read_long(port: u16) -> u32 {
+    let value: u32;
+    // SAFETY: as `port_read`.
+    unsafe { asm!("in eax, dx", in("dx") port, out("eax") value, options(nomem, nostack)) };
+    value
 }
 
 /// Reads a model-specific register.

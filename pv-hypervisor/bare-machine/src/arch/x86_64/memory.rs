@@ -74,6 +74,7 @@ pub fn decode_entry(entry: u64, level: u32) -> Decoded {
 /// Names the registers of devices that are to be mapped: virtual address and machine range.
 pub fn for_each_device(mut map: impl FnMut(u64, Range<u64>)) {
     map(LOCAL_APIC, LOCAL_APIC_MACHINE..LOCAL_APIC_MACHINE + 4096);
+    super::pci::for_each_range(map);
 }
 
 /// Goes over to the image's own tables.

@@ -6,6 +6,7 @@ mod floating_point;
 mod gates;
 mod instructions;
 mod memory;
+pub mod pci;
 mod power;
 pub mod processor;
 mod serial;

@@ -129,3 +129,30 @@ fn i25_a_page_that_is_away_is_in_no_shared_frame() {
         scene.set_backing(SWAPPED[0], Backing::Away(Away::Frame(spare)));
     });
 }
+
+#[test]
+fn i50_a_page_is_written_where_another_is() {
+    speaks([50], |scene| {
+        let Backing::Away(Away::Swapped(place)) = scene.backing(SWAPPED[0]) else { panic!() };
+        let (spare, name) = (scene.spare, PageName { domain: DomainId(1), page: PACKED[0] });
+        scene.world.state.reclaim.corrupt_writing(name, spare, place);
+    });
+}
+
+#[test]
+fn i50_what_is_being_read_is_of_no_page() {
+    speaks([50], |scene| {
+        let Backing::Away(Away::Swapped(place)) = scene.backing(SWAPPED[0]) else { panic!() };
+        let index = scene.away(SWAPPED[0]);
+        scene.world.state.reclaim.corrupt_reading(index, place);
+    });
+}
+
+#[test]
+fn i50_a_page_waits_for_what_nobody_reads() {
+    speaks([25, 50], |scene| {
+        let Backing::Away(Away::Swapped(place)) = scene.backing(SWAPPED[0]) else { panic!() };
+        let frame = scene.spare;
+        scene.set_backing(SWAPPED[0], Backing::Away(Away::Reading { place, frame }));
+    });
+}

@@ -120,6 +120,10 @@ impl<P: Platform> Encoder<'_, P> {
             console: _,
             flushes: _,
             swap_pages: _,
+            swap_depth: _,
+            swap_waits: _,
+            swap_fails: _,
+            transfers: _,
             swapped: _,
             format: _,
         } = self.machine;
