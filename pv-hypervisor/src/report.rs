@@ -100,6 +100,7 @@ pub fn away(state: &State<Platform>) {
         swapped: done.swapped,
         used: done.used,
         refused: done.refused,
+        failed: done.failed,
         faults: done.faults,
         returned: done.returned,
     }));

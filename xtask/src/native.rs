@@ -93,6 +93,7 @@ impl Native<'_> {
             bundle: self.options.module.as_deref(),
             command_line: &self.options.cmdline,
             memory: self.memory.unwrap_or(MEMORY),
+            disk: None,
             debugger: None,
             is_watched,
         };

@@ -78,6 +78,8 @@ pub struct Boot<'a> {
     pub command_line: &'a str,
     /// Bytes of memory.
     pub memory: u64,
+    /// A file that is its disk, without a format.
+    pub disk: Option<&'a Path>,
     /// A socket for the debugger: the machine then waits for it.
     pub debugger: Option<&'a Path>,
     /// Whether somebody sits before it: while it idles, its time goes as theirs does.
@@ -110,6 +112,18 @@ pub fn command(qemu: &Path, arch: Arch, boot: &Boot<'_>) -> Command {
     command.arg("-kernel").arg(boot.hypervisor);
     if let Some(bundle) = boot.bundle {
         command.arg("-initrd").arg(bundle);
+    }
+    if let Some(disk) = boot.disk {
+        // A comma in a value is written twice.
+        let file = disk.display().to_string().replace(',', ",,");
+        command.args(["-drive", &format!("file={file},format=raw,if=none,id=swap,cache=unsafe")]);
+        command.args([
+            "-device",
+            match arch {
+                Arch::X86_64 => "virtio-blk-pci,drive=swap",
+                Arch::Riscv64 => "virtio-blk-device,drive=swap",
+            },
+        ]);
     }
     if !boot.command_line.is_empty() {
         command.args(["-append", boot.command_line]);

@@ -14,8 +14,9 @@ use crate::screen::{Look, Screen};
 use crate::script::{ScriptOption, Scripts};
 use crate::windows::{self, Line};
 use crate::{manifest_file, native, process, qemu, rootfs, size, summary, workspace};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
+use hypercall_abi::PAGE_SIZE;
 use pv_wire::{DomainReport, Item, RunReport};
 use std::io::IsTerminal;
 use std::num::NonZero;
@@ -95,6 +96,9 @@ pub struct Run {
     /// With --store: memory for the pages that do not compress.
     #[arg(long, value_name = "SIZE", value_parser = size::parse, requires = "store")]
     swap: Option<u64>,
+    /// With --store: a virtio block device for the pages that do not compress, in a temporary file.
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, requires = "store", conflicts_with = "swap")]
+    swap_disk: Option<u64>,
     /// Show every hypercall.
     #[arg(long)]
     trace: bool,
@@ -223,13 +227,18 @@ impl Run {
             );
         }
         if let Some(store) = self.store {
-            words += &format!(" store={store} swap={}", self.swap.unwrap_or(0));
+            words += &match self.swap_disk {
+                Some(_) => format!(" store={store} swap=disk"),
+                None => format!(" store={store} swap={}", self.swap.unwrap_or(0)),
+            };
         }
+        let disk = self.swap_disk.map(|bytes| run.disk(bytes)).transpose()?;
         if let Some(share) = self.share {
             words += &format!(" share={share} reserve={}", self.reserve.unwrap_or(0));
         }
         let mut boot = qemu::Boot {
             command_line: &words,
+            disk: disk.as_deref(),
             debugger: socket.as_deref(),
             is_watched: in_windows,
             ..run.boot(&plan)
@@ -413,9 +422,22 @@ impl Ready {
             bundle: Some(&self.bundle),
             command_line: "",
             memory: plan.memory,
+            disk: None,
             debugger: None,
             is_watched: false,
         }
+    }
+
+    /// A disk of so many bytes, for pages: a file that takes no room before it is written.
+    pub fn disk(&self, bytes: u64) -> Result<PathBuf> {
+        ensure!(
+            bytes != 0 && bytes.is_multiple_of(PAGE_SIZE),
+            "a disk of {bytes} bytes: pages go there, so ask for a multiple of {PAGE_SIZE}"
+        );
+        let path = self.folder.path().join("swap.img");
+        let made = std::fs::File::create(&path).and_then(|file| file.set_len(bytes));
+        made.with_context(|| format!("cannot make a disk of {bytes} bytes, {}", path.display()))?;
+        Ok(path)
     }
 }
 

@@ -128,7 +128,7 @@ pub fn tables(report: &RunReport) -> String {
     }
     if let Some(away) = report.away.filter(|away| *away != pv_wire::Away::default()) {
         text.push_str(&format!(
-            "\ntaken by force: {} pages put away ({} zeros, {} compressed to {} KiB, {} swapped), {} came back by {} faults or a call; {} were in use, {} could not move\n",
+            "\ntaken by force: {} pages put away ({} zeros, {} compressed to {} KiB, {} swapped), {} came back by {} faults or a call; {} were in use, {} could not move; {} transfers of the swap device failed\n",
             names::grouped(away.put_away),
             names::grouped(away.zeros),
             names::grouped(away.compressed),
@@ -137,7 +137,8 @@ pub fn tables(report: &RunReport) -> String {
             names::grouped(away.returned),
             names::grouped(away.faults),
             names::grouped(away.used),
-            names::grouped(away.refused)
+            names::grouped(away.refused),
+            names::grouped(away.failed)
         ));
     }
     if let Some(totals) = report.totals {

@@ -220,6 +220,8 @@ pub struct Away {
     pub used: u64,
     /// Pages that could not be put away.
     pub refused: u64,
+    /// Transfers of the swap device that failed.
+    pub failed: u64,
     /// Faults of guests on pages that were away.
     pub faults: u64,
     /// Pages that came back.

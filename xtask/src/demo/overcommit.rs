@@ -77,6 +77,7 @@ pub fn run(setting: &Setting<'_>) -> Result<()> {
             format!("{words} share={share}")
         }),
         group: share.map_or(0, |_| 1),
+        swap_disk: None,
         keyed_groups: setting.keyed_groups.to_vec(),
         shown: !json,
         stretches: false,

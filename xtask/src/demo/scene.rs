@@ -49,6 +49,8 @@ pub struct Scene {
     pub words: String,
     /// The sharing group of all guests; 0 is none.
     pub group: u8,
+    /// Bytes of a disk for the pages that are taken by force and do not compress.
+    pub swap_disk: Option<u64>,
     /// Groups whose pages are hashed with a key.
     pub keyed_groups: Vec<u8>,
     /// Whether the consoles are shown.
@@ -101,7 +103,8 @@ impl Scene {
         let debug = self.audit.is_some();
         let ready = Prepare { arch: self.arch, debug, may: self.may, plan: &plan }.prepare()?;
         let words = format!("focus=0 {}", self.words);
-        let boot = qemu::Boot { command_line: &words, ..ready.boot(&plan) };
+        let disk = self.swap_disk.map(|bytes| ready.disk(bytes)).transpose()?;
+        let boot = qemu::Boot { command_line: &words, disk: disk.as_deref(), ..ready.boot(&plan) };
         let mut command = qemu::command(&ready.qemu, self.arch, &boot);
         let names: Vec<String> = plan.domains.iter().map(|domain| domain.name.clone()).collect();
         let look = Look { level: Level::Info, plain: false, on_error_output: false };

@@ -125,6 +125,7 @@ pub fn guests(
         memory: count * MEMORY + 96 * MIB,
         words: format!("share={RATE}"),
         group: 1,
+        swap_disk: None,
         keyed_groups: Vec::new(),
         shown: false,
         stretches: true,

@@ -53,6 +53,7 @@ impl Booting {
             memory,
             words: words.into(),
             group: 0,
+            swap_disk: None,
             keyed_groups: Vec::new(),
             shown: false,
             stretches: false,

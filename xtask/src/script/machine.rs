@@ -138,6 +138,7 @@ impl Machine<'_> {
                 bundle: Some(&file),
                 command_line: &words(self.words),
                 memory: self.memory,
+                disk: None,
                 debugger: None,
                 is_watched: false,
             },

@@ -33,9 +33,10 @@ const MANIFEST_AT: usize = 16;
 /// Where a segment's offset in the file lies in its program header.
 const P_OFFSET: usize = 8;
 
-/// A bundle, if there is one, and what is said of it: the thing, then the mend.
+/// A bundle, if there is one, words for the hypervisor, and what is said of it: the thing, then the mend.
 struct Case {
     title: &'static str,
+    words: &'static str,
     bundle: Option<Vec<u8>>,
     said: [&'static str; 2],
 }
@@ -115,7 +116,7 @@ fn cases(guest: &[u8], other: &[u8]) -> Result<Vec<Case>> {
         let image = refused::patched(guest, segment + at, &value.to_le_bytes());
         bundle(&image, DOMAIN_MEMORY).map(Some)
     };
-    let case = |title, bundle, said| Case { title, bundle, said };
+    let case = |title, bundle, said| Case { title, words: "focus=0", bundle, said };
     let none = ["no bundle of guests", "pass one as the boot module (-initrd)"];
     let magic = ["not a Paravane bundle", "make one with `cargo xtask run --keep`"];
     let short = ["the bundle is shorter than its header says", "make it again"];
@@ -181,6 +182,14 @@ fn cases(guest: &[u8], other: &[u8]) -> Result<Vec<Case>> {
                 "lower the minimum",
             ],
         ),
+        Case {
+            words: "focus=0 store=65536 swap=disk",
+            ..case(
+                "and a disk that is not there",
+                Some(good.clone()),
+                ["no virtio block device was found", "--swap-disk SIZE"],
+            )
+        },
         case(
             "that starts with more memory than there is",
             Some(bundle_with(guest, 2 * MACHINE_MEMORY, DOMAIN_MEMORY, None)?),
@@ -201,8 +210,9 @@ fn refused(machine: &Machine, case: &Case, folder: &Path) -> Result<()> {
     let boot = qemu::Boot {
         hypervisor: &machine.hypervisor,
         bundle: file.as_deref(),
-        command_line: "focus=0",
+        command_line: case.words,
         memory: MACHINE_MEMORY,
+        disk: None,
         debugger: None,
         is_watched: false,
     };

@@ -65,6 +65,7 @@ fn run(linker: &Path, arch: Arch, may: MayInstall, progress: &Progress) -> Resul
         bundle: Some(&bundle),
         command_line: "focus=0",
         memory: MEMORY,
+        disk: None,
         debugger: None,
         is_watched: false,
     };
