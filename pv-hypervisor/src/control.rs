@@ -51,7 +51,7 @@ struct Known {
     sampler: Sampler,
     protection: Protection,
     stall: StallDetector,
-    /// Pages that it was asked for in the last round, and had then.
+    /// Pages that it was asked for in the last round, and had then, in a frame of its own or not.
     asked: (u64, u64),
     shortages: u64,
 }
@@ -204,7 +204,9 @@ impl Controller {
         for ((id, member), order) in ids.iter().zip(&members).zip(&orders) {
             let has = member.allocated.0;
             // What it has reported as free is its own to take back.
-            let reported = state.domain_of(*id).map_or(0, |domain| domain.balloon.reported_frames);
+            let (reported, backed) = state
+                .domain_of(*id)
+                .map_or((0, 0), |domain| (domain.balloon.reported_frames, domain.backed_pages()));
             let entitled = has + reported;
             let known = self.known.iter_mut().find(|known| known.claim.domain == *id);
             let Some(known) = known else { continue };
@@ -221,7 +223,7 @@ impl Controller {
             if self.forces {
                 let _ = state.set_forced_limit(*id, forced.or(known.claim.limit));
             }
-            known.asked = (target.map_or(0, |target| entitled.saturating_sub(target)), has);
+            known.asked = (target.map_or(0, |target| entitled.saturating_sub(target)), backed);
             if let Some(target) = target {
                 // It ran a moment ago.
                 let _ = state.set_target(machine, *id, target);
@@ -286,8 +288,9 @@ impl Known {
             self.protection.on_pressure(tick);
         }
         self.shortages = shortages;
+        // What was taken by force, or is shared, it has not given.
         let (asked, had) = self.asked;
-        self.stall.observe(Pages(asked), Pages(had.saturating_sub(domain.frames)));
+        self.stall.observe(Pages(asked), Pages(had.saturating_sub(domain.backed_pages())));
         // A kernel that says nothing wants what it has.
         let wanted = told.map_or(domain.frames, |told| {
             let room = told.needed / 4 + 2048;

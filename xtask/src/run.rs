@@ -71,7 +71,8 @@ pub struct Run {
     #[arg(long, value_name = "MS", requires = "policy", value_parser = clap::value_parser!(u64).range(10..=600_000))]
     round: Option<u64>,
     /// A demonstration: `overcommit`, guests whose maxima exceed the machine; `sharing`, clones
-    /// whose pages share frames. With --share the former's guests share frames, too.
+    /// whose pages share frames. With --share the former's guests share frames, too; with --store there is
+    /// one more, from which memory is taken by force as it gives none.
     #[arg(long, value_name = "NAME", conflicts_with_all = [
         "native", "guest", "manifest", "guests", "memory", "debug", "gdb", "focus", "trace", "plain", "keep", "census",
     ])]
@@ -186,6 +187,8 @@ impl Run {
                 may: MayInstall(!self.no_install),
                 policy: self.policy.as_deref(),
                 share: self.share,
+                store: self.store,
+                swap_disk: self.swap_disk,
                 keyed_groups: &self.keyed_group,
                 limit: (self.timeout != 0).then(|| Duration::from_secs(self.timeout)),
                 json: self.json,

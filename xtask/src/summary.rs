@@ -127,19 +127,7 @@ pub fn tables(report: &RunReport) -> String {
         ));
     }
     if let Some(away) = report.away.filter(|away| *away != pv_wire::Away::default()) {
-        text.push_str(&format!(
-            "\ntaken by force: {} pages put away ({} zeros, {} compressed to {} KiB, {} swapped), {} came back by {} faults or a call; {} were in use, {} could not move; {} transfers of the swap device failed\n",
-            names::grouped(away.put_away),
-            names::grouped(away.zeros),
-            names::grouped(away.compressed),
-            names::grouped(away.compressed_bytes >> 10),
-            names::grouped(away.swapped),
-            names::grouped(away.returned),
-            names::grouped(away.faults),
-            names::grouped(away.used),
-            names::grouped(away.refused),
-            names::grouped(away.failed)
-        ));
+        text.push_str(&format!("\n{}\n", self::away(&away)));
     }
     if let Some(totals) = report.totals {
         text.push_str(&format!(
@@ -235,6 +223,23 @@ pub fn json(report: &RunReport, arch: &str, verdict: &Result<(), String>) -> Val
         "away": report.away,
         "totals": totals,
     })
+}
+
+/// What was taken by force, in a line.
+pub fn away(away: &pv_wire::Away) -> String {
+    format!(
+        "taken by force: {} pages put away ({} zeros, {} compressed to {} KiB, {} swapped), {} came back by {} faults or a call; {} were in use, {} could not move; {} transfers of the swap device failed",
+        names::grouped(away.put_away),
+        names::grouped(away.zeros),
+        names::grouped(away.compressed),
+        names::grouped(away.compressed_bytes >> 10),
+        names::grouped(away.swapped),
+        names::grouped(away.returned),
+        names::grouped(away.faults),
+        names::grouped(away.used),
+        names::grouped(away.refused),
+        names::grouped(away.failed)
+    )
 }
 
 #[cfg(test)]

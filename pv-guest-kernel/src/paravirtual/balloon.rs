@@ -171,20 +171,28 @@ pub struct Moving {
     follower: Follower,
     /// Whether free pages are offered.
     offers: bool,
+    /// Whether nobody is listened to.
+    ignores: bool,
     /// Whether anything moves at all: the guest may grow, or its target is not what it has.
     active: bool,
 }
 
 impl Moving {
-    /// For a guest that starts with so many holes.
-    pub fn new(holes: u64, offers: bool) -> Moving {
-        Moving { follower: Follower::new(holes), offers, active: offers || holes > 0 }
+    /// For a guest that starts with so many holes, and its command line: `balloon=offer` has free pages
+    /// offered, `balloon=ignore` makes a guest of it that does not co-operate, for demonstrations.
+    pub fn new(holes: u64, command_line: &str) -> Moving {
+        let has = |wanted| command_line.split_ascii_whitespace().any(|word| word == wanted);
+        let (offers, ignores) = (has("balloon=offer"), has("balloon=ignore"));
+        Moving { follower: Follower::new(holes), offers, ignores, active: offers || holes > 0 }
     }
 }
 
 impl Paravirtual {
     /// Whether the balloon has anything to do in this guest's life.
     pub(super) fn is_ballooned(&mut self) -> bool {
+        if self.moving.ignores {
+            return false;
+        }
         if !self.moving.active {
             self.moving.active = self.memory.owned_frames() != self.memory.target_frames();
         }

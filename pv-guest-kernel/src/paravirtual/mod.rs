@@ -79,8 +79,6 @@ const TYPED: usize = 256;
 pub fn boot(info: &StartInfo, mut memory: Memory) -> (Paravirtual, Frames) {
     events::mask();
     let (pages, mut frames) = Pages::lend(&mut memory);
-    // The operator says on the command line whether free pages are offered.
-    let offers = info.command_line().split_ascii_whitespace().any(|word| word == "balloon=offer");
     let sharing = info.features.contains(Features::SHARING) && pages.share(&mut memory);
     let tables = Tables::new(&memory, sharing, &mut || frames.take(Kind::Table).ok());
     let machine = Paravirtual {
@@ -92,7 +90,7 @@ pub fn boot(info: &StartInfo, mut memory: Memory) -> (Paravirtual, Frames) {
         end: info.guest_end,
         floating_point: info.features.contains(Features::FLOATING_POINT),
         typed: Vec::new(),
-        moving: Moving::new(frames.count(Kind::Hole), offers),
+        moving: Moving::new(frames.count(Kind::Hole), info.command_line()),
         sharing,
     };
     (machine, frames)

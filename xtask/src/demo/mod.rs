@@ -7,7 +7,7 @@ pub mod sharing;
 
 use crate::arch::Arch;
 use crate::packages::MayInstall;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use std::num::NonZero;
 use std::time::Duration;
@@ -20,6 +20,9 @@ pub struct Setting<'a> {
     pub policy: Option<&'a str>,
     /// How many pages of each guest are looked at in a second.
     pub share: Option<NonZero<u64>>,
+    /// Bytes that hold compressed pages which are taken by force, and bytes of a disk for others.
+    pub store: Option<u64>,
+    pub swap_disk: Option<u64>,
     /// Sharing groups whose pages are hashed with a key; the guests of a demonstration are in group 1.
     pub keyed_groups: &'a [u8],
     /// Real time that a machine may take.
@@ -42,6 +45,11 @@ impl Demo {
     pub fn run(self, setting: &Setting<'_>) -> Result<()> {
         match self {
             Demo::Overcommit => overcommit::run(setting),
+            Demo::Sharing if setting.store.is_some() => {
+                bail!(
+                    "--store takes memory by force, which `--demo overcommit` shows: leave it out"
+                )
+            }
             Demo::Sharing => sharing::run(setting),
         }
     }

@@ -5,7 +5,7 @@ use super::Setting;
 use super::owners::{self, Map};
 use super::scene::{Actor, Played, Scene};
 use crate::experiment::picture::{Picture, Series, Style, svg};
-use crate::{size, workspace};
+use crate::{size, summary, workspace};
 use anyhow::{Context, Result, ensure};
 use hypercall_abi::PAGE_SIZE;
 use pv_wire::{MemorySample, RunReport};
@@ -31,6 +31,11 @@ const HELD: u64 = 14;
 /// Seconds from one guest's burst to the next one's.
 const APART: u64 = 9;
 
+/// The guest that does not co-operate, when there is something to take its memory by force with: what it
+/// has, of which it uses little, and files that it writes, so many, and looks at again at the end.
+const STUBBORN: u64 = 72 * MIB;
+const FILES: u64 = 20;
+
 /// Columns of the terminal's picture.
 const COLUMNS: usize = 72;
 
@@ -52,44 +57,86 @@ fn script(guest: u64) -> String {
     )
 }
 
+/// What the guest does that does not co-operate: fills memory and forgets it, until all the others are done.
+fn stubborn() -> String {
+    let end = 8 + (GUESTS - 1) * APART + PARTS + HELD;
+    format!(
+        "i=0\n\
+         while [ $i -lt {FILES} ]; do\n\
+           (echo $i; head -c 1100000 /bin/busybox; seq $((i*1000)) $((i*1000+20000))) >/tmp/$i\n\
+           i=$((i+1))\n\
+         done\n\
+         md5sum /tmp/[0-9]* >/tmp/sums\n\
+         sleep {end}\n\
+         md5sum -c /tmp/sums | grep -c OK\n"
+    )
+}
+
 /// Runs it, and draws.
 pub fn run(setting: &Setting<'_>) -> Result<()> {
     let Setting { arch, may, share, limit, json, .. } = *setting;
     let policy = setting.policy.unwrap_or("idle-tax:75");
-    let actors = (0..GUESTS).map(|guest| Actor {
-        name: format!("guest-{}", guest + 1),
-        memory: MEMORY,
-        max_memory: MAXIMUM,
-        min_memory: MINIMUM,
-        limit: None,
-        shares: 100,
-        contiguous: false,
-        words: "balloon=offer".into(),
-        version: 0,
-        script: script(guest),
-    });
+    let mut actors: Vec<Actor> = (0..GUESTS)
+        .map(|guest| Actor {
+            name: format!("guest-{}", guest + 1),
+            memory: MEMORY,
+            max_memory: MAXIMUM,
+            min_memory: MINIMUM,
+            limit: None,
+            shares: 100,
+            contiguous: false,
+            words: "balloon=offer".into(),
+            version: 0,
+            script: script(guest),
+        })
+        .collect();
+    let mut words = format!("policy={policy} round=500");
+    if let Some(share) = share {
+        let _ = write!(words, " share={share}");
+    }
+    let mut machine = MACHINE;
+    if let Some(store) = setting.store {
+        let swap = if setting.swap_disk.is_some() { "disk" } else { "0" };
+        let _ = write!(words, " store={store} swap={swap}");
+        // It is given less than the guest has.
+        machine += STUBBORN / 2 + store;
+        actors.push(Actor {
+            name: "stubborn".into(),
+            memory: STUBBORN,
+            max_memory: STUBBORN,
+            min_memory: MINIMUM,
+            limit: None,
+            shares: 100,
+            contiguous: false,
+            words: "balloon=ignore".into(),
+            version: 0,
+            script: stubborn(),
+        });
+    }
     let scene = Scene {
         arch,
         may,
         limit,
-        memory: MACHINE,
-        words: share.iter().fold(format!("policy={policy} round=500"), |words, share| {
-            format!("{words} share={share}")
-        }),
+        memory: machine,
+        words,
         group: share.map_or(0, |_| 1),
-        swap_disk: None,
+        swap_disk: setting.swap_disk,
         keyed_groups: setting.keyed_groups.to_vec(),
         shown: !json,
         stretches: false,
         audit: None,
-        actors: actors.collect(),
+        actors,
     };
     let about = format!(
-        "{GUESTS} guests of {} that may have {} each, {} together, on a machine of {}; policy {policy}",
+        "{GUESTS} guests of {} that may have {} each, {} together{}, on a machine of {}; policy {policy}",
         size::show(MEMORY),
         size::show(MAXIMUM),
         size::show(GUESTS * MAXIMUM),
-        size::show(MACHINE),
+        setting.store.map_or_else(String::new, |_| format!(
+            ", and one of {} that gives nothing",
+            size::show(STUBBORN)
+        )),
+        size::show(machine),
     );
     if !json {
         println!("{about}");
@@ -120,15 +167,27 @@ pub fn run(setting: &Setting<'_>) -> Result<()> {
         pictures.push(path);
     }
     if json {
-        println!("{:#}", for_programs(policy, &report, &names, &looks, &pictures));
+        println!("{:#}", for_programs(policy, machine, &report, &names, &looks, &pictures));
     } else {
         print!("{}", terminal(&report.memory, &names));
         show_maps(&looks);
+        if let Some(away) = report.away.filter(|_| setting.store.is_some()) {
+            println!("\n{}", summary::away(&away));
+        }
         for path in pictures {
             println!("picture: {}", path.display());
         }
     }
     for (id, said) in &said {
+        if u64::from(*id) > GUESTS {
+            ensure!(
+                said.lines().any(|line| line == FILES.to_string()),
+                "the guest that gives nothing has lost something: {said}"
+            );
+            let away = report.away.unwrap_or_default();
+            ensure!(away.put_away > 0, "nothing was taken from the guest that gives nothing");
+            continue;
+        }
         ensure!(
             said.contains("given back") && !said.contains("out of memory"),
             "guest {id} did not get the memory that it needed"
@@ -141,6 +200,7 @@ pub fn run(setting: &Setting<'_>) -> Result<()> {
 /// looked at each owner has.
 fn for_programs(
     policy: &str,
+    machine: u64,
     report: &RunReport,
     names: &[String],
     looks: &[(&str, &Map)],
@@ -172,10 +232,11 @@ fn for_programs(
     json!({
         "demo": "overcommit",
         "policy": policy,
-        "frames_of_the_machine": MACHINE / PAGE_SIZE,
+        "frames_of_the_machine": machine / PAGE_SIZE,
         "frames_of_all_maxima": GUESTS * MAXIMUM / PAGE_SIZE,
         "guests": guests.collect::<Vec<_>>(),
         "owners": owners.collect::<Vec<_>>(),
+        "away": report.away,
         "pictures": pictures,
     })
 }
