@@ -42,19 +42,22 @@ impl<P: Platform> State<P> {
         let (_, entry) =
             self.sharing.records.find_entry(EntryPlace::new(place.table, place.index))?;
         let page = entry.page;
-        if self.sharing.records.page(page).is_away() {
-            self.reclaim.counters.faults += 1;
+        let backing = self.sharing.records.page(page).backing;
+        if let Backing::Away(away) = backing {
+            // One that waits for the device tries again and again.
+            self.reclaim.counters.faults += u64::from(!matches!(away, Away::Reading { .. }));
         } else if !entry.writable || trap.code & FaultAccess::WRITE.bits() == 0 {
             return None;
         }
         match self.unshare(machine, page) {
-            // A page that has come back in part faults again, and goes on: others have their turn
-            // meanwhile, and nothing is to be remembered for this one.
+            // While the device brings it the others have their turn. It does so soon: nobody is woken
+            // for it.
             Ok(false) if self.is_being_read(page) => {
-                // So has it when the device is to bring it.
                 self.scheduler.end_slice();
                 Some(Outcome::Reschedule)
             }
+            // A page that has come back in part faults again, and goes on: others have their turn
+            // meanwhile, and nothing is to be remembered for this one.
             Ok(_) => Some(Outcome::Return),
             Err(_) => {
                 // The write is made again when there is a frame for it.
