@@ -6,6 +6,7 @@ use crate::machine::Hardware;
 use crate::options::{Options, SwapOption};
 use crate::swap::Swap;
 use crate::{arch, fatal, heap, loader, run};
+use alloc::boxed::Box;
 use bare_machine::{BootInfo, direct_map, memory};
 use hypercall_abi::{AbiVersion, DomainId};
 use pv_wire::RunTotals;
@@ -49,9 +50,9 @@ fn start(boot: &BootInfo) -> ! {
         SwapOption::Memory(bytes) => Swap::memory(bytes).unwrap_or_else(|| {
             fatal::stop(format_args!("no room for {bytes} bytes of swap: ask for less"))
         }),
-        SwapOption::Disk => {
-            Disk::open().map(Swap::Disk).unwrap_or_else(|why| fatal::stop(format_args!("{why}")))
-        }
+        SwapOption::Disk => Disk::open()
+            .map(|disk| Swap::Disk(Box::new(disk)))
+            .unwrap_or_else(|why| fatal::stop(format_args!("{why}"))),
     };
     machine.add_swap(swap);
     let mut parsed = None;

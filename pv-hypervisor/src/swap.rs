@@ -3,6 +3,7 @@
 
 use crate::disk::Disk;
 use crate::machine::{read_frame, write_frame};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use hypercall_abi::PAGE_SIZE;
 use pv_core::{Direction, FRAME_WORDS, Transfer};
@@ -14,7 +15,7 @@ pub enum Swap {
     /// Memory, page by page, and the transfer that has just been made.
     Memory(Vec<[u64; FRAME_WORDS]>, Option<Transfer>),
     /// A block device.
-    Disk(Disk),
+    Disk(Box<Disk>),
 }
 
 impl Swap {

@@ -13,18 +13,17 @@ use hypercall_abi::{DomainId, Error, Mfn, Pfn, VirtAddr};
 use pv_core::format::{Format, Permissions};
 use pv_core::frame::Frame;
 use pv_core::share::{PageName, Side};
-use pv_core::vcpu::RunState;
-use pv_core::{EndReason, Machine, Next, Outcome, Platform, model};
+use pv_core::{EndReason, Machine, Outcome, Platform, model};
 
 /// The pages that the tests play with.
-const FIRST: u64 = 100;
-const PAGES: u64 = 8;
+pub const FIRST: u64 = 100;
+pub const PAGES: u64 = 8;
 
 const RO: Permissions = Permissions { write: false, execute: false };
-const RW: Permissions = Permissions { write: true, execute: false };
+pub const RW: Permissions = Permissions { write: true, execute: false };
 
 /// Domains of one sharing group, with their P2M registered and some pages that may be shared.
-fn world<P: Platform>(domains: usize) -> World<P> {
+pub fn world<P: Platform>(domains: usize) -> World<P> {
     let mut world = World::<P>::new(domains, 128);
     assert!(world.state.enable_sharing(1000, 0));
     for domain in 0..domains {
@@ -47,21 +46,21 @@ pub fn advise<P: Platform>(world: &mut World<P>, domain: usize, advice: Advice) 
     world.call(domain, &advise).unwrap();
 }
 
-fn name<P: Platform>(world: &World<P>, domain: usize, page: u64) -> PageName {
+pub fn name<P: Platform>(world: &World<P>, domain: usize, page: u64) -> PageName {
     PageName { domain: world.state.domain(world.slots[domain]).id, page: Pfn(FIRST + page) }
 }
 
 /// The frame of a page of a domain's, as its P2M has it.
-fn frame<P: Platform>(world: &World<P>, domain: usize, page: u64) -> Mfn {
+pub fn frame<P: Platform>(world: &World<P>, domain: usize, page: u64) -> Mfn {
     world.p2m(domain, FIRST + page)
 }
 
-fn address<P: Platform>(world: &World<P>, page: u64) -> VirtAddr {
+pub fn address<P: Platform>(world: &World<P>, page: u64) -> VirtAddr {
     world.physmap(FIRST + page)
 }
 
 /// What a domain finds in the first word of a page.
-fn read<P: Platform>(world: &mut World<P>, domain: usize, page: u64) -> u64 {
+pub fn read<P: Platform>(world: &mut World<P>, domain: usize, page: u64) -> u64 {
     world.switch_to(domain);
     let address = address(world, page);
     world.machine.access(address, model::Access::Read).expect("the page is mapped")
@@ -81,7 +80,7 @@ fn write_at<P: Platform>(world: &mut World<P>, domain: usize, address: VirtAddr,
     world.audit();
 }
 
-fn write<P: Platform>(world: &mut World<P>, domain: usize, page: u64, value: u64) {
+pub fn write<P: Platform>(world: &mut World<P>, domain: usize, page: u64, value: u64) {
     write_at(world, domain, address(world, page), value);
 }
 
@@ -93,7 +92,7 @@ fn settle<P: Platform>(world: &mut World<P>) {
 }
 
 /// Whether two pages could be merged.
-fn merge<P: Platform>(world: &mut World<P>, first: (usize, u64), second: (usize, u64)) -> bool {
+pub fn merge<P: Platform>(world: &mut World<P>, first: (usize, u64), second: (usize, u64)) -> bool {
     let before = world.state.sharing.counters.merged;
     let first = Side::Page(name(world, first.0, first.1));
     let second = name(world, second.0, second.1);
@@ -102,7 +101,7 @@ fn merge<P: Platform>(world: &mut World<P>, first: (usize, u64), second: (usize,
     world.state.sharing.counters.merged > before
 }
 
-fn target<P: Platform>(world: &World<P>, page: u64) -> Target {
+pub fn target<P: Platform>(world: &World<P>, page: u64) -> Target {
     Target::Page { space: Space::Kernel, address: address(world, page), flush: true }
 }
 
@@ -117,13 +116,7 @@ for_each_platform! {
     a_page_is_named_whatever_backs_it
     tables_go_with_their_entries
     groups_are_kept_apart
-    a_write_waits_for_a_frame
-    the_reserve_is_kept
     pages_are_broken_up_on_request
-    a_domain_that_ends_leaves_its_shares
-    frames_and_shared_pages_are_within_the_limit
-    a_shared_page_has_so_many_entries
-    the_tables_of_what_is_shared_have_an_end
 }
 
 /// Clauses: SHARE.1 SHARE.3
@@ -424,54 +417,6 @@ fn groups_are_kept_apart<P: Platform>() {
     world.finish();
 }
 
-/// Clauses: SHARE.9
-fn a_write_waits_for_a_frame<P: Platform>() {
-    let mut world = world::<P>(2);
-    for page in 0..3 {
-        assert!(merge(&mut world, (0, page), (1, page)));
-    }
-    // Somebody takes all the memory that there is.
-    let taken = world.create(world.state.frames.unowned() - 10);
-    let slot = taken.expect("it fits");
-    while world.state.frames.unowned() > 0 {
-        world.call(2, &BalloonDeflate { count: 1, order: Order::Frame }).unwrap_or_default();
-    }
-    world.switch_to(0);
-    let address = address(&world, 0);
-    assert!(world.machine.access(address, model::Access::Write(1)).is_err());
-    assert_eq!(world.fault(0, address, FaultAccess::WRITE), Outcome::Reschedule);
-    assert_eq!(world.state.vcpu(world.slots[0]).state, RunState::Blocked);
-    assert_eq!(world.state.domain(world.slots[0]).counters.traps, 0);
-    assert_eq!(
-        world.call(1, &ShareBreak { first: Pfn(FIRST), count: 1 }),
-        Err((Error::NoMemory, 0))
-    );
-    assert_eq!(read(&mut world, 1, 0), 0);
-    // Others go on; a frame that comes back wakes it, and the write is made.
-    let id = world.state.domain(slot).id;
-    world.state.end_domain(&mut world.machine, id, EndReason::Destroyed);
-    for _ in 0..2000 {
-        let _ = world.state.schedule(&mut world.machine);
-    }
-    world.audit();
-    assert_eq!(world.state.vcpu(world.slots[0]).state, RunState::Runnable);
-    write(&mut world, 0, 0, 1);
-    assert_eq!((read(&mut world, 0, 0), read(&mut world, 1, 0)), (1, 0));
-    assert_eq!(world.state.sharing.counters.waits, 1);
-    world.finish();
-}
-
-/// Clauses: SHARE.10
-fn the_reserve_is_kept<P: Platform>() {
-    let mut world = world::<P>(2);
-    assert!(world.state.enable_sharing(1000, world.state.frames.unowned() - 2));
-    let given = world.call(0, &BalloonDeflate { count: 3, order: Order::Frame });
-    assert_eq!(given, Err((Error::NoMemory, 2)));
-    assert!(!merge(&mut world, (0, 0), (1, 0)));
-    assert_eq!(world.state.sharing.counters.no_room, 1);
-    world.finish();
-}
-
 /// Clauses: SHARE_BREAK.4 SHARE_BREAK.5
 fn pages_are_broken_up_on_request<P: Platform>() {
     let mut world = world::<P>(2);
@@ -490,97 +435,5 @@ fn pages_are_broken_up_on_request<P: Platform>() {
         world.call(1, &share).unwrap();
         assert_eq!((read(&mut world, 0, page), read(&mut world, 1, page)), (page, page));
     }
-    world.finish();
-}
-
-/// Clauses: SHARE.11
-fn a_domain_that_ends_leaves_its_shares<P: Platform>() {
-    let mut world = world::<P>(3);
-    for page in 0..PAGES {
-        write(&mut world, 0, page, 7);
-        write(&mut world, 1, page, 7);
-        write(&mut world, 2, page, 7);
-    }
-    for page in 0..PAGES {
-        assert!(page == 0 || merge(&mut world, (0, 0), (0, page)));
-        assert!(merge(&mut world, (0, 0), (1, page)));
-        assert!(merge(&mut world, (0, 0), (2, page)));
-    }
-    for (gone, left) in [(0, 2 * PAGES), (2, PAGES)] {
-        let id = world.state.domain(world.slots[gone]).id;
-        world.state.end_domain(&mut world.machine, id, EndReason::Destroyed);
-        while world.state.is_taking_apart() {
-            let _ = world.state.schedule(&mut world.machine);
-            world.audit();
-        }
-        let totals = world.state.sharing_totals();
-        assert_eq!((totals.frames, totals.pages), (1, left));
-        assert_eq!(read(&mut world, 1, 3), 7);
-    }
-    let id = world.state.domain(world.slots[1]).id;
-    world.state.end_domain(&mut world.machine, id, EndReason::Destroyed);
-    while world.state.schedule(&mut world.machine) != Next::Finished {}
-    assert_eq!(world.state.sharing_totals(), pv_core::share::SharingTotals::default());
-    assert_eq!(world.state.frames.unowned(), world.free_at_start);
-}
-
-/// Clauses: SHARE.12
-fn frames_and_shared_pages_are_within_the_limit<P: Platform>() {
-    let mut world = world::<P>(2);
-    for page in 0..PAGES {
-        assert!(merge(&mut world, (0, page), (1, page)));
-    }
-    // It has given up no page: what it may have more is what it could have before.
-    let given = world.call(0, &BalloonDeflate { count: 100, order: Order::Frame });
-    assert_eq!(given, Err((Error::QuotaExceeded, 16)));
-    for page in 0..PAGES {
-        write(&mut world, 0, page, 1);
-    }
-    world.finish();
-}
-
-/// Clauses: PTE_UPDATE.18
-fn a_shared_page_has_so_many_entries<P: Platform>() {
-    let mut world = world::<P>(2);
-    let table = frame(&world, 0, 7);
-    world.update(0, target(&world, 7), 0).unwrap();
-    world.call(0, &PtCreate { frame: table, level: Level::L1 }).unwrap();
-    assert!(merge(&mut world, (0, 0), (1, 0)));
-    let value = P::Format::leaf(Mfn(FIRST), RW);
-    let by_page = |index| PteUpdate::One(Update::of_page(Target::Entry { table, index }, value));
-    // The map of memory has one.
-    for index in 0..63 {
-        world.call(0, &by_page(index)).unwrap();
-    }
-    assert_eq!(world.call(0, &by_page(63)), Err((Error::QuotaExceeded, 0)));
-    // A frame of its own has no such limit, and all of them are broken up at once.
-    world.call(0, &ShareBreak { first: Pfn(FIRST), count: 1 }).unwrap();
-    world.call(0, &by_page(63)).unwrap();
-    assert_eq!(world.state.sharing_totals().pages, 1);
-    world.finish();
-}
-
-/// Clauses: SHARE.2
-fn the_tables_of_what_is_shared_have_an_end<P: Platform>() {
-    let mut world = World::<P>::with_memory(2, 480, 0x400);
-    // Records come in chunks: one of them.
-    assert!(world.state.enable_sharing(1, 0));
-    for domain in 0..2 {
-        world.state.set_sharing_group(world.slots[domain], 1);
-        register(&mut world, domain);
-        let advise =
-            ShareAdvise { first: Pfn(FIRST), count: 300, advice: Advice::Share, content: 0 };
-        world.call(domain, &advise).unwrap();
-    }
-    for batch in 0..10 {
-        for page in batch * 30..(batch + 1) * 30 {
-            let pair = (Side::Page(name(&world, 0, 0)), name(&world, page as usize % 2, page));
-            world.state.want_merge(&world.machine, pair.0, pair.1);
-        }
-        while world.state.merge_step(&mut world.machine) {}
-        world.audit();
-    }
-    assert_eq!(world.state.sharing_totals().pages, 256);
-    assert!(world.state.sharing.counters.no_room > 0);
     world.finish();
 }
