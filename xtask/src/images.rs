@@ -5,7 +5,7 @@ use crate::c_guest;
 use crate::native::NATIVE;
 use crate::packages::MayInstall;
 use crate::process;
-use crate::toolchain::Toolchain;
+use crate::toolchain::{self, Toolchain};
 use crate::workspace;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
@@ -51,6 +51,11 @@ impl Builder {
         Ok(Builder { arch, debug, may, toolchain: Toolchain::find(arch, may)? })
     }
 
+    /// Whether images are linked by the distribution's linker, but for what is to try another.
+    pub fn links_by_distribution(&self) -> bool {
+        matches!(self.toolchain, Toolchain::Distribution { .. })
+    }
+
     /// Builds a package of this workspace and returns its ELF file.
     pub fn package(&self, package: &str) -> Result<PathBuf> {
         let kind = if self.debug { "debug" } else { "release" };
@@ -61,7 +66,12 @@ impl Builder {
         let lock = File::create(&lock)
             .and_then(|file| file.lock().map(|()| file))
             .with_context(|| format!("cannot lock {}", lock.display()))?;
-        let built = self.build(self.image("build", package)?, package)?;
+        let built = match toolchain::rust_lld() {
+            Some(linker) if self.debug && package == HYPERVISOR => {
+                self.linked_with(&linker, package)?
+            }
+            _ => self.build(self.image("build", package)?, package)?,
+        };
         let kept = folder.join(built.file_name().context("an image has a name")?);
         // Whoever boots the old one has it to the end.
         let new = kept.with_extension("new");
@@ -98,8 +108,10 @@ impl Builder {
         self.build_all(command, PROGRAMS, &[])
     }
 
-    /// Builds a package of this workspace anew, linked with another linker of LLVM's.
-    pub fn linked_with(&self, linker: &Path, package: &str) -> Result<PathBuf> {
+    /// Builds a package of this workspace, linked with another linker of LLVM's than usual: debug images of
+    /// the hypervisor by the one that comes with rustup's toolchains, so that the scripts are tried with
+    /// both.
+    fn linked_with(&self, linker: &Path, package: &str) -> Result<PathBuf> {
         let command = self.image("rustc", package)?;
         let mut flag = OsString::from("-Clinker=");
         flag.push(linker);

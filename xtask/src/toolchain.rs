@@ -40,6 +40,15 @@ const RUSTC: &str = "/usr/bin/rustc";
 const CARGO: &str = "/usr/bin/cargo";
 const CLIPPY: &str = "/usr/bin/cargo-clippy";
 
+/// The linker of the active toolchain, if it comes with one: it lies beside the library for the host.
+pub fn rust_lld() -> Option<PathBuf> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut command = Command::new(rustc);
+    let library = process::read(command.args(["--print", "target-libdir"])).ok()?;
+    let linker = Path::new(library.trim()).parent()?.join("bin/rust-lld");
+    is_program(&linker).then_some(linker)
+}
+
 impl Toolchain {
     /// Finds a toolchain for the architecture, and sets one up if that is allowed.
     pub fn find(arch: Arch, may: MayInstall) -> Result<Toolchain> {

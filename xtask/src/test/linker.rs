@@ -8,15 +8,14 @@ use crate::arch::Arch;
 use crate::build::read;
 use crate::images::{Builder, GUEST, HYPERVISOR};
 use crate::packages::MayInstall;
-use crate::process;
 use crate::progress::Progress;
 use crate::run::watch;
 use crate::strip::strip;
-use crate::workspace::is_program;
-use crate::{qemu, summary};
-use anyhow::{Context, Result, bail};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use crate::{qemu, summary, toolchain};
+use anyhow::{Context, Result, bail, ensure};
+use elf::ElfBytes;
+use elf::endian::LittleEndian;
+use std::process::Stdio;
 use std::time::Duration;
 
 /// Bytes of memory of the machine.
@@ -25,11 +24,11 @@ const MEMORY: u64 = 128 << 20;
 /// Real time that the run may take.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Links and boots; nothing is counted where there is no such linker.
+/// Boots it; nothing is counted where there is no such linker.
 pub fn all(arch: Arch, may: MayInstall) -> Count {
     let title = format!("linked with rust-lld, {arch}");
-    match rust_lld() {
-        Some(linker) => one(&title, |progress| run(&linker, arch, may, progress)),
+    match toolchain::rust_lld() {
+        Some(_) => one(&title, |progress| run(arch, may, progress)),
         None => counted(&title, |_| {
             let why =
                 "not run: the active toolchain has no rust-lld, `rustup` installs one that has";
@@ -38,24 +37,29 @@ pub fn all(arch: Arch, may: MayInstall) -> Count {
     }
 }
 
-/// The linker of the active toolchain, which lies beside its library for the host.
-fn rust_lld() -> Option<PathBuf> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let mut command = Command::new(rustc);
-    let library = process::read(command.args(["--print", "target-libdir"])).ok()?;
-    let linker = Path::new(library.trim()).parent()?.join("bin/rust-lld");
-    is_program(&linker).then_some(linker)
+/// Which linker made an ELF file, as it says itself.
+fn linker_of(file: &[u8]) -> Result<String> {
+    let elf = ElfBytes::<LittleEndian>::minimal_parse(file).context("the image is no ELF file")?;
+    let section = elf.section_header_by_name(".comment").context("the image has no sections")?;
+    let section = section.context("the image does not say who linked it")?;
+    let (text, _) = elf.section_data(&section).context("the image's comment cannot be read")?;
+    let text = String::from_utf8_lossy(text);
+    let linker = text.split('\0').find_map(|line| line.strip_prefix("Linker: "));
+    Ok(linker.context("the image does not say who linked it")?.to_owned())
 }
 
-fn run(linker: &Path, arch: Arch, may: MayInstall, progress: &Progress) -> Result<()> {
+fn run(arch: Arch, may: MayInstall, progress: &Progress) -> Result<()> {
     let qemu = qemu::find(arch, may)?;
-    // Debug images: the same linker script, and not optimized twice over as a whole.
+    // Debug images of the hypervisor are linked so.
     let builder = Builder::new(arch, true, may)?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     progress.at(HYPERVISOR);
-    let hypervisor = read(&builder.linked_with(linker, HYPERVISOR)?)?;
-    // What other tests and runs use is to be as it was: as the usual linker makes it.
-    builder.package(HYPERVISOR)?;
+    let hypervisor = read(&builder.package(HYPERVISOR)?)?;
+    let usual = read(&Builder::new(arch, false, may)?.package(HYPERVISOR)?)?;
+    let (linker, other) = (linker_of(&hypervisor)?, linker_of(&usual)?);
+    if builder.links_by_distribution() {
+        ensure!(linker != other, "both kinds of images are linked by {linker}");
+    }
     progress.at(GUEST);
     let guest = strip(&read(&builder.package(GUEST)?)?);
     let hypervisor = boots::write(folder.path(), "hypervisor.elf", hypervisor)?;
