@@ -4,11 +4,12 @@
 use super::Setting;
 use super::owners::{self, Map};
 use super::scene::{Actor, Played, Scene};
+use super::sharing;
 use crate::experiment::picture::{Picture, Series, Style, svg};
 use crate::{size, summary, workspace};
 use anyhow::{Context, Result, ensure};
 use hypercall_abi::PAGE_SIZE;
-use pv_wire::{MemorySample, RunReport};
+use pv_wire::{MemorySample, RunReport, SharingSample};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -149,6 +150,9 @@ pub fn run(setting: &Setting<'_>) -> Result<()> {
         ("memory.svg", svg(&lines(&report.memory, &names))?),
         ("owned.svg", svg(&stacked(&report.memory, &names))?),
     ];
+    if !report.shared.is_empty() {
+        drawn.push(("sharing.svg", svg(&sharing::over_time("overcommit", &report.shared))?));
+    }
     let looks = match &maps[..] {
         [first, .., last] => {
             let most = maps.iter().min_by_key(|map| map.count(0)).unwrap_or(last);
@@ -169,7 +173,7 @@ pub fn run(setting: &Setting<'_>) -> Result<()> {
     if json {
         println!("{:#}", for_programs(policy, machine, &report, &names, &looks, &pictures));
     } else {
-        print!("{}", terminal(&report.memory, &names));
+        print!("{}{}", terminal(&report.memory, &names), shared(&report.shared));
         show_maps(&looks);
         if let Some(away) = report.away.filter(|_| setting.store.is_some()) {
             println!("\n{}", summary::away(&away));
@@ -237,6 +241,7 @@ fn for_programs(
         "guests": guests.collect::<Vec<_>>(),
         "owners": owners.collect::<Vec<_>>(),
         "away": report.away,
+        "sharing": report.shared,
         "pictures": pictures,
     })
 }
@@ -311,18 +316,42 @@ fn stacked(samples: &[MemorySample], names: &[String]) -> Picture {
     }
 }
 
+/// Values over time as bars, of the most that one may be.
+fn bars(values: &[u64], most: u64) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let columns = COLUMNS.min(values.len());
+    (0..columns)
+        .map(|column| {
+            let value = values[column * values.len() / columns];
+            BARS[(value * 8 / most.max(1)).min(7) as usize]
+        })
+        .collect()
+}
+
+/// A line of bars for what is shared, if anything may be.
+fn shared(samples: &[SharingSample]) -> String {
+    if samples.is_empty() {
+        return String::new();
+    }
+    let part = |sample: &SharingSample| sample.pages * 1000 / sample.all.max(1);
+    let parts: Vec<u64> = samples.iter().map(part).collect();
+    let most = samples.iter().max_by_key(|sample| sharing::saved(sample)).copied();
+    let most = most.unwrap_or_default();
+    format!(
+        "  {:<8} {}  of the pages share a frame {:.1} % at most, which saves {:.0} MiB\n",
+        "sharing",
+        bars(&parts, 1000),
+        parts.iter().max().copied().unwrap_or(0) as f64 / 10.0,
+        mib(sharing::saved(&most)),
+    )
+}
+
 /// A line of bars for each guest, and its least, most and last.
 fn terminal(samples: &[MemorySample], names: &[String]) -> String {
-    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let mut text = String::from("\nmemory of each guest over time, of its maximum\n");
     for (id, name) in names.iter().enumerate() {
         let owned: Vec<u64> = of(samples, id).map(|sample| sample.owned).collect();
-        let bars: String = (0..COLUMNS.min(owned.len()))
-            .map(|column| {
-                let pages = owned[column * owned.len() / COLUMNS.min(owned.len())];
-                BARS[(pages * 8 / (MAXIMUM / 4096)).min(7) as usize]
-            })
-            .collect();
+        let bars = bars(&owned, MAXIMUM / PAGE_SIZE);
         let (least, most) = (owned.iter().min(), owned.iter().max());
         let show = |pages: Option<&u64>| pages.map_or(0.0, |pages| mib(*pages));
         let _ = writeln!(

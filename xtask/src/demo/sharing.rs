@@ -190,7 +190,7 @@ pub fn run(setting: &Setting<'_>) -> Result<()> {
         let most = most(&played).with_context(|| mix.about())?;
         let longest = longest(&played.report.stretches)?;
         let path = folder.join(format!("{mix:?}-{count}.svg").to_lowercase());
-        std::fs::write(&path, svg(&picture(mix, &played.report.shared))?)
+        std::fs::write(&path, svg(&over_time(mix.about(), &played.report.shared))?)
             .with_context(|| format!("cannot write {}", path.display()))?;
         machines.push(Shared { mix, guests: count, most, longest, picture: path });
     }
@@ -283,7 +283,7 @@ fn report(machines: &[Shared]) -> Value {
 }
 
 /// What is shared over time.
-fn picture(mix: Mix, samples: &[SharingSample]) -> Picture {
+pub fn over_time(about: &str, samples: &[SharingSample]) -> Picture {
     let series = |name: &str, value: fn(&SharingSample) -> u64| Series {
         name: name.into(),
         points: samples
@@ -292,7 +292,7 @@ fn picture(mix: Mix, samples: &[SharingSample]) -> Picture {
             .collect(),
     };
     Picture {
-        title: format!("pages of guests that share frames: {}", mix.about()),
+        title: format!("pages of guests that share frames: {about}"),
         axes: ("seconds".into(), "MiB".into()),
         style: Style::Lines,
         series: vec![
@@ -343,7 +343,8 @@ mod tests {
         assert_eq!(json["machines"][0]["all"]["shared_percent"], 60.1);
         assert_eq!(json["machines"][0]["zero_pages"], 201);
         let picture =
-            svg(&picture(Mix::Same, &[sample, SharingSample { at_ms: 500, ..sample }])).unwrap();
+            svg(&over_time("same program", &[sample, SharingSample { at_ms: 500, ..sample }]))
+                .unwrap();
         assert!(picture.contains("of these, zeros"));
     }
 }
