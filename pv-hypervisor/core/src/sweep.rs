@@ -64,7 +64,7 @@ pub enum Phase {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Sweep {
     watched: Vec<Watched>,
-    /// Indices of `watched` by frame, when the frames are known.
+    /// Indices of `watched` by frame, as the frames become known.
     by_frame: Vec<u32>,
     phase: Phase,
     frame: usize,
@@ -126,11 +126,6 @@ impl Sweep {
         *count += 1;
     }
 
-    fn all_picked(&mut self) {
-        let watched = &self.watched;
-        self.by_frame.sort_unstable_by_key(|index| watched[*index as usize].frame);
-    }
-
     /// The places in `by_frame` at which a frame stands.
     fn places(&self, frame: Mfn) -> core::ops::Range<usize> {
         let of = |index: &u32| self.watched[*index as usize].frame;
@@ -156,7 +151,10 @@ impl<P: Platform> State<P> {
                 }
                 sweep.frame = end;
                 if end == self.frames.len() {
-                    sweep.all_picked();
+                    // They were met in the order of the table.
+                    debug_assert!(
+                        sweep.by_frame.is_sorted_by_key(|at| sweep.watched[*at as usize].frame)
+                    );
                     sweep.begin(Phase::Clearing);
                 }
             }
