@@ -1,7 +1,7 @@
 //! Whatever the hypervisor answers and the kernel manages, no frame is lost, none is in two
 //! places, and every page is with the allocator, in use, a hole or set aside.
 
-use balloon::{Answer, Balloon, BalloonPort, STEP_PAGES, Stop};
+use balloon::{Answer, Balloon, BalloonPort, Report, STEP_PAGES, Stop};
 use hypercall_abi::{Error, Mfn, Pfn};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -242,6 +242,13 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
+/// No more moved than was asked for, and all of it if nothing was in the way.
+pub fn is_what_was_asked(report: Report, pages: usize) -> Result<(), TestCaseError> {
+    prop_assert!(report.moved <= pages as u64);
+    prop_assert!(report.stop != Stop::Complete || report.moved == pages as u64);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
@@ -258,13 +265,11 @@ proptest! {
             match action {
                 Action::Inflate(pages) => {
                     let report = balloon.inflate(&mut fake, pages);
-                    prop_assert!(report.moved <= pages as u64);
-                    prop_assert!(report.stop != Stop::Complete || report.moved == pages as u64);
+                    is_what_was_asked(report, pages)?;
                 }
                 Action::Deflate(pages) => {
                     let report = balloon.deflate(&mut fake, pages);
-                    prop_assert!(report.moved <= pages as u64);
-                    prop_assert!(report.stop != Stop::Complete || report.moved == pages as u64);
+                    is_what_was_asked(report, pages)?;
                 }
                 Action::Follow(target) => {
                     fake.target = target;

@@ -40,23 +40,21 @@ pub fn name(page: Pfn, content: u64) {
 /// change. It has none when it shares one and the hypervisor has no other: it stays offered.
 #[must_use]
 pub fn keep(page: Pfn) -> bool {
-    let kept = calls::keep_page(page);
-    match kept {
-        Ok(()) => return true,
-        Err(Error::NoMemory) => offer(page),
-        Err(_) => must(kept),
-    }
-    false
+    keep_all(page, 1)
 }
 
 /// As [`keep`] for the pages of an extent: whether each has a frame of its own from here on. When one
 /// has none, all stay offered.
 #[must_use]
 pub fn keep_extent(first: Pfn) -> bool {
-    let kept = calls::keep_pages(first, EXTENT_FRAMES);
+    keep_all(first, EXTENT_FRAMES)
+}
+
+fn keep_all(first: Pfn, count: u64) -> bool {
+    let kept = calls::keep_pages(first, count);
     match kept {
         Ok(()) => return true,
-        Err(Error::NoMemory) => offer_all(first, EXTENT_FRAMES),
+        Err(Error::NoMemory) => offer_all(first, count),
         Err(_) => must(kept),
     }
     false

@@ -286,6 +286,16 @@ impl<P: Platform> World<P> {
         VirtAddr(PHYSMAP + pfn * PAGE_SIZE)
     }
 
+    /// Destroys the domain in a place and has it taken apart, with much time for that.
+    pub fn destroy(&mut self, slot: Slot) {
+        let id = self.state.domain(slot).id;
+        self.state.end_domain(&mut self.machine, id, pv_core::EndReason::Destroyed);
+        for _ in 0..2000 {
+            let _ = self.state.schedule(&mut self.machine);
+        }
+        self.audit();
+    }
+
     /// Destroys every domain and checks that every frame came back.
     pub fn finish(mut self) {
         self.finish_all();

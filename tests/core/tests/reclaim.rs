@@ -14,7 +14,7 @@ use hypercall_abi::{Error, GrantRef, Mfn, Pfn, VirtAddr};
 use pv_core::format::{Format, Permissions};
 use pv_core::share::ScanConfig;
 use pv_core::vcpu::RunState;
-use pv_core::{EndReason, Machine, Outcome, Platform, model};
+use pv_core::{Machine, Outcome, Platform, model};
 
 /// The pages that may be moved.
 pub const FIRST: u64 = 100;
@@ -385,12 +385,7 @@ fn an_access_waits_for_a_frame<P: Platform>() {
     assert_eq!(world.state.vcpu(world.slots[0]).state, RunState::Blocked);
     let asked = ShareBreak { first: Pfn(FIRST + 1), count: 1 };
     assert_eq!(world.call(1, &asked), Err((Error::NoMemory, 0)));
-    let id = world.state.domain(slot).id;
-    world.state.end_domain(&mut world.machine, id, EndReason::Destroyed);
-    for _ in 0..2000 {
-        let _ = world.state.schedule(&mut world.machine);
-    }
-    world.audit();
+    world.destroy(slot);
     assert_eq!(world.state.vcpu(world.slots[0]).state, RunState::Runnable);
     check(&mut world, 0);
     world.finish();
@@ -405,12 +400,7 @@ fn a_domain_that_ends_leaves_nothing_behind<P: Platform>() {
     world.switch_to(0);
     let at = address(&world, 3);
     assert_eq!(world.fault(0, at, FaultAccess::empty()), Outcome::Return);
-    let id = world.state.domain(world.slots[0]).id;
-    world.state.end_domain(&mut world.machine, id, EndReason::Destroyed);
-    for _ in 0..2000 {
-        let _ = world.state.schedule(&mut world.machine);
-    }
-    world.audit();
+    world.destroy(world.slots[0]);
     assert_eq!(world.state.away_totals().pages, PAGES);
     check(&mut world, 1);
     world.finish();

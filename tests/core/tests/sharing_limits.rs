@@ -49,12 +49,7 @@ fn a_write_waits_for_a_frame<P: Platform>() {
     );
     assert_eq!(read(&mut world, 1, 0), 0);
     // Others go on; a frame that comes back wakes it, and the write is made.
-    let id = world.state.domain(slot).id;
-    world.state.end_domain(&mut world.machine, id, EndReason::Destroyed);
-    for _ in 0..2000 {
-        let _ = world.state.schedule(&mut world.machine);
-    }
-    world.audit();
+    world.destroy(slot);
     assert_eq!(world.state.vcpu(world.slots[0]).state, RunState::Runnable);
     write(&mut world, 0, 0, 1);
     assert_eq!((read(&mut world, 0, 0), read(&mut world, 1, 0)), (1, 0));

@@ -77,20 +77,23 @@ fn stubborn() -> String {
 pub fn run(setting: &Setting<'_>) -> Result<()> {
     let Setting { arch, may, share, limit, json, .. } = *setting;
     let policy = setting.policy.unwrap_or("idle-tax:75");
-    let mut actors: Vec<Actor> = (0..GUESTS)
-        .map(|guest| Actor {
-            name: format!("guest-{}", guest + 1),
-            memory: MEMORY,
-            max_memory: MAXIMUM,
-            min_memory: MINIMUM,
-            limit: None,
-            shares: 100,
-            contiguous: false,
-            words: "balloon=offer".into(),
-            version: 0,
-            script: script(guest),
-        })
-        .collect();
+    let guest = |name: String, [memory, max_memory]: [u64; 2], words: &str, script| Actor {
+        name,
+        memory,
+        max_memory,
+        min_memory: MINIMUM,
+        limit: None,
+        shares: 100,
+        contiguous: false,
+        words: words.into(),
+        version: 0,
+        script,
+    };
+    let borrows = |number: u64| {
+        let name = format!("guest-{}", number + 1);
+        guest(name, [MEMORY, MAXIMUM], "balloon=offer", script(number))
+    };
+    let mut actors: Vec<Actor> = (0..GUESTS).map(borrows).collect();
     let mut words = format!("policy={policy} round=500");
     if let Some(share) = share {
         let _ = write!(words, " share={share}");
@@ -101,18 +104,7 @@ pub fn run(setting: &Setting<'_>) -> Result<()> {
         let _ = write!(words, " store={store} swap={swap}");
         // It is given less than the guest has.
         machine += STUBBORN / 2 + store;
-        actors.push(Actor {
-            name: "stubborn".into(),
-            memory: STUBBORN,
-            max_memory: STUBBORN,
-            min_memory: MINIMUM,
-            limit: None,
-            shares: 100,
-            contiguous: false,
-            words: "balloon=ignore".into(),
-            version: 0,
-            script: stubborn(),
-        });
+        actors.push(guest("stubborn".into(), [STUBBORN; 2], "balloon=ignore", stubborn()));
     }
     let scene = Scene {
         arch,

@@ -310,7 +310,7 @@ impl Frames {
 mod tests {
     use super::*;
 
-    fn frames(pages: u64) -> Frames {
+    pub(super) fn frames(pages: u64) -> Frames {
         let mut frames = Frames::new(pages + 1);
         (1..=pages).for_each(|page| frames.add(Pfn(page)));
         frames

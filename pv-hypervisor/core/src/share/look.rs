@@ -102,35 +102,46 @@ impl<P: Platform> State<P> {
         let group = self.group_of(slot);
         scanner.counters.hashed += 1;
         let stage = Stage::Page(scanner.hashing.begin(group));
-        self.look_on(machine, scanner, Look { slot, name, frame, group, stage })
+        self.look_step(machine, scanner, Look { slot, name, frame, group, stage })
     }
 
-    /// One step more.
+    /// Goes on, if the page is where it was.
     pub(super) fn look_on<M: Machine>(
+        &mut self,
+        machine: &M,
+        scanner: &mut Scanner,
+        look: Look,
+    ) -> Looked {
+        if self.is_still(machine, look.slot, look.name, look.frame, look.group) {
+            self.look_step(machine, scanner, look)
+        } else {
+            Looked::Nothing
+        }
+    }
+
+    /// One step of looking at a page that has the frame which is looked at.
+    fn look_step<M: Machine>(
         &mut self,
         machine: &M,
         scanner: &mut Scanner,
         mut look: Look,
     ) -> Looked {
-        if !self.is_still(machine, look.slot, look.name, look.frame, look.group) {
-            return Looked::Nothing;
-        }
         match &mut look.stage {
             Stage::Page(digest) => match scanner.hashing.go_on(digest, machine, look.frame) {
                 Some(hash) => self.look_up(machine, scanner, look, hash),
                 None => Looked::More(look),
             },
-            Stage::Hint { hash, hint: (slot, page, frame), digest } => {
-                let (hash, slot, page, frame) = (*hash, *slot, *page, *frame);
-                let name = self.hinted(machine, (slot, page, frame), look.group);
-                let found = match name {
-                    Some(_) => match scanner.hashing.go_on(digest, machine, frame) {
-                        Some(found) => Some(found),
+            Stage::Hint { hash, hint, digest } => {
+                let (hash, hint) = (*hash, *hint);
+                let (slot, page, frame) = hint;
+                let like = match self.hinted(machine, hint, look.group) {
+                    Some(name) => match scanner.hashing.go_on(digest, machine, frame) {
+                        Some(found) => (found == hash).then_some(name),
                         None => return Looked::More(look),
                     },
                     None => None,
                 };
-                match name.filter(|_| found == Some(hash)) {
+                match like {
                     Some(other) => {
                         let side = Side::Page(other);
                         if self.want_merge_of(machine, side, look.name, Some(hash)) {

@@ -44,14 +44,9 @@ impl Frames {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::frames;
     use super::*;
     use crate::NoPage;
-
-    fn frames(pages: u64) -> Frames {
-        let mut frames = Frames::new(pages + 1);
-        (1..=pages).for_each(|page| frames.add(Pfn(page)));
-        frames
-    }
 
     #[test]
     fn a_block_stays_whole_as_long_as_there_are_other_pages() {
