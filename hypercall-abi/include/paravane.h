@@ -11,13 +11,14 @@
 
 /* Version and features. */
 #define PV_VERSION_MAJOR 1ull
-#define PV_VERSION_MINOR 2ull
+#define PV_VERSION_MINOR 3ull
 #define PV_FEATURE_FLOATING_POINT 1ull
 #define PV_FEATURE_AUDIT 2ull
 #define PV_FEATURE_SHARING 4ull
+#define PV_FEATURE_SPARE 8ull
 
 /* Sizes and numbers. */
-#define PV_CALL_COUNT 32ull
+#define PV_CALL_COUNT 35ull
 #define PV_STATUS_SUCCESS 0ull
 #define PV_PAGE_SHIFT 12ull
 #define PV_PAGE_SIZE 0x1000ull
@@ -184,6 +185,12 @@ enum PvNumber {
   PV_NUMBER_SHARE_ADVISE = 30,
   // `share_break`
   PV_NUMBER_SHARE_BREAK = 31,
+  // `spare_put`
+  PV_NUMBER_SPARE_PUT = 32,
+  // `spare_get`
+  PV_NUMBER_SPARE_GET = 33,
+  // `spare_drop`
+  PV_NUMBER_SPARE_DROP = 34,
 };
 typedef uint64_t PvNumber;
 
@@ -879,6 +886,18 @@ static inline PvResult pv_share_advise(uint64_t first, uint64_t count, uint64_t 
 
 static inline PvResult pv_share_break(uint64_t first, uint64_t count) {
   return pv_call(PV_NUMBER_SHARE_BREAK, first, count, 0, 0, 0, 0);
+}
+
+static inline PvResult pv_spare_put(uint64_t frame, uint64_t object, uint64_t index) {
+  return pv_call(PV_NUMBER_SPARE_PUT, frame, object, index, 0, 0, 0);
+}
+
+static inline PvResult pv_spare_get(uint64_t frame, uint64_t object, uint64_t index) {
+  return pv_call(PV_NUMBER_SPARE_GET, frame, object, index, 0, 0, 0);
+}
+
+static inline PvResult pv_spare_drop(uint64_t object, uint64_t index) {
+  return pv_call(PV_NUMBER_SPARE_DROP, object, index, 0, 0, 0, 0);
 }
 
 #endif /* PARAVANE_H */

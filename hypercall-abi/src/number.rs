@@ -69,11 +69,17 @@ pub enum Number {
     ShareAdvise = 30,
     /// [`share_break`](crate::calls::share_break)
     ShareBreak = 31,
+    /// [`spare_put`](crate::calls::spare_put)
+    SparePut = 32,
+    /// [`spare_get`](crate::calls::spare_get)
+    SpareGet = 33,
+    /// [`spare_drop`](crate::calls::spare_drop)
+    SpareDrop = 34,
 }
 
 impl Number {
     /// Calls that there are.
-    pub const COUNT: usize = 32;
+    pub const COUNT: usize = 35;
 
     /// Every call, in the order of their numbers, which begin at 0 without a gap.
     pub const ALL: [Number; Number::COUNT] = [
@@ -109,6 +115,9 @@ impl Number {
         Number::P2mRegister,
         Number::ShareAdvise,
         Number::ShareBreak,
+        Number::SparePut,
+        Number::SpareGet,
+        Number::SpareDrop,
     ];
 
     /// The call of that number.
@@ -147,6 +156,9 @@ impl Number {
             29 => Some(Number::P2mRegister),
             30 => Some(Number::ShareAdvise),
             31 => Some(Number::ShareBreak),
+            32 => Some(Number::SparePut),
+            33 => Some(Number::SpareGet),
+            34 => Some(Number::SpareDrop),
             _ => None,
         }
     }
@@ -186,6 +198,9 @@ impl Number {
             Number::P2mRegister => "p2m_register",
             Number::ShareAdvise => "share_advise",
             Number::ShareBreak => "share_break",
+            Number::SparePut => "spare_put",
+            Number::SpareGet => "spare_get",
+            Number::SpareDrop => "spare_drop",
         }
     }
 }

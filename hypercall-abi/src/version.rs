@@ -19,8 +19,8 @@ pub struct AbiVersion {
 
 impl AbiVersion {
     /// The version that this crate defines. 1.1 added the module of a domain, 1.2
-    /// extents of 2 MiB and reports of the balloon.
-    pub const CURRENT: AbiVersion = AbiVersion { major: 1, minor: 2 };
+    /// extents of 2 MiB and reports of the balloon, 1.3 pages in spare memory.
+    pub const CURRENT: AbiVersion = AbiVersion { major: 1, minor: 3 };
 
     /// Whether a hypervisor of version `self` runs a guest built for `guest`.
     pub const fn accepts(self, guest: AbiVersion) -> bool {
@@ -52,6 +52,9 @@ bitflags::bitflags! {
         const AUDIT = 1 << 1;
         /// The hypervisor looks for pages that are alike, and lets them share a frame.
         const SHARING = 1 << 2;
+        /// The hypervisor keeps pages of guests in memory that nobody owns: see
+        /// [`SparePut`](crate::calls::SparePut).
+        const SPARE = 1 << 3;
 
         const _ = !0;
     }
@@ -59,6 +62,8 @@ bitflags::bitflags! {
 
 impl Features {
     /// Features that this version of the interface names.
-    pub const KNOWN: Features =
-        Features::FLOATING_POINT.union(Features::AUDIT).union(Features::SHARING);
+    pub const KNOWN: Features = Features::FLOATING_POINT
+        .union(Features::AUDIT)
+        .union(Features::SHARING)
+        .union(Features::SPARE);
 }

@@ -9,6 +9,7 @@ use hypercall_abi::calls::{
     pte_update::{Target, TargetBits, Update},
     share_advise::Advice,
     shutdown::ShutdownReason,
+    spare_put::SpareName,
     tlb_flush::FlushScope,
     *,
 };
@@ -78,6 +79,10 @@ fn each_call_has_its_registers() {
     let advise = ShareAdvise { first: Pfn(5), count: 64, advice: Advice::Share, content: 9 };
     registers(advise, 30, [5, 64, 1, 9, 0, 0]);
     registers(ShareBreak { first: Pfn(5), count: 512 }, 31, [5, 512, 0, 0, 0, 0]);
+    let name = SpareName { object: u64::MAX, index: 7 };
+    registers(SparePut { frame: mfn, name }, 32, [0x1_2345, u64::MAX, 7, 0, 0, 0]);
+    registers(SpareGet { frame: mfn, name }, 33, [0x1_2345, u64::MAX, 7, 0, 0, 0]);
+    registers(SpareDrop { name }, 34, [u64::MAX, 7, 0, 0, 0, 0]);
 }
 
 #[test]
@@ -186,6 +191,9 @@ fn encode(call: &Hypercall) -> (u64, Args) {
         Hypercall::P2mRegister(call) => one(call),
         Hypercall::ShareAdvise(call) => one(call),
         Hypercall::ShareBreak(call) => one(call),
+        Hypercall::SparePut(call) => one(call),
+        Hypercall::SpareGet(call) => one(call),
+        Hypercall::SpareDrop(call) => one(call),
     }
 }
 

@@ -53,7 +53,7 @@ fn calls_keep_their_numbers() {
                  event_alloc event_bind event_send event_mask event_close trap_register \
                  trap_return sched_yield sched_block timer_set shutdown console_write \
                  console_read domain_query batch balloon_report p2m_register share_advise \
-                 share_break";
+                 share_break spare_put spare_get spare_drop";
     let table: Vec<&str> = Number::ALL.iter().map(|call| call.name()).collect();
     assert_eq!(table, names.split_whitespace().collect::<Vec<_>>());
 }
@@ -87,7 +87,7 @@ fn version() {
     assert_eq!(version.as_bytes(), [0x34, 0x12, 0x78, 0x56]);
     assert_eq!(version.to_value(), 0x1234_5678);
     assert_eq!(AbiVersion::from_value(0xffff_0000_1234_5678), version);
-    assert_eq!(AbiVersion::CURRENT, AbiVersion { major: 1, minor: 2 });
+    assert_eq!(AbiVersion::CURRENT, AbiVersion { major: 1, minor: 3 });
     let of = |major, minor| AbiVersion { major, minor };
     assert!(of(1, 3).accepts(of(1, 3)) && of(1, 3).accepts(of(1, 0)));
     assert!(!of(1, 3).accepts(of(1, 4)) && !of(1, 3).accepts(of(0, 3)));

@@ -255,7 +255,7 @@ impl Controller {
             let frame = Mfn(base.0 + sample * frames / OWNER_SAMPLES);
             let owner = match state.frames.get(frame) {
                 Ok(Frame::Owned(owned)) => (owned.owner.0 as u8).clamp(1, 254),
-                Ok(Frame::Free { .. } | Frame::Dirty { .. }) => 0,
+                Ok(Frame::Free { .. } | Frame::Dirty { .. } | Frame::Spare { .. }) => 0,
                 _ => u8::MAX,
             };
             if owners.owners.push(owner).is_err() {

@@ -28,6 +28,10 @@ const PER_FRAME_MOVING: u64 = 80;
 /// Pages of a disk that are used at most, for each frame of memory.
 pub const SWAP_PER_FRAME: u64 = 8;
 
+/// Bytes for each page of guests that may be kept in memory that nobody owns: what is known of it, and a
+/// quarter to round the growth of that.
+const PER_SPARE_PAGE: u64 = 40;
+
 /// What compresses a page works with.
 const PACKING: u64 = 64 << 10;
 
@@ -41,7 +45,8 @@ pub fn bytes_for(frames: u64, options: &Options) -> u64 {
     // A disk has a bit for each of its pages that are used.
     let swap = swap.saturating_add(swap / 1024).saturating_add(frames * SWAP_PER_FRAME / 8);
     let away = if options.store != 0 { store.saturating_add(swap) } else { 0 };
-    (BASE + frames * PER_FRAME + moving + domains * PER_DOMAIN).saturating_add(away)
+    let spare = options.spare_pages(frames) * PER_SPARE_PAGE;
+    (BASE + frames * PER_FRAME + moving + spare + domains * PER_DOMAIN).saturating_add(away)
 }
 
 /// Gives the allocator its memory.

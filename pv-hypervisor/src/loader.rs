@@ -108,6 +108,7 @@ pub fn load<'a>(
     features.set(Features::FLOATING_POINT, arch::FloatingPoint::is_present());
     features.set(Features::AUDIT, cfg!(feature = "audit") && options.audit_period != 0);
     features.set(Features::SHARING, asked.options.moves_pages());
+    features.set(Features::SPARE, asked.options.spare != 0);
     let per_millisecond = ticks_per_second / 1000;
     let config = Config {
         ticks_per_second,
@@ -118,6 +119,11 @@ pub fn load<'a>(
     let mut state = State::new(config, &regions(layout)).map_err(LoadError::Config)?;
     let frames_before = state.frames.unowned();
     if asked.options.moves_pages() && !move_pages(&mut state, machine, &asked, &options) {
+        return Err(LoadError::Config(ConfigError::NoHeap));
+    }
+    let kept = asked.options.spare_pages(state.frames.len() as u64) as usize;
+    let secret = || secret::draw(asked.firmware_seed, options.scatter_seed);
+    if kept != 0 && !state.enable_spare(kept, secret()) {
         return Err(LoadError::Config(ConfigError::NoHeap));
     }
     admit(manifest, frames_before.saturating_sub(asked.options.reserve))?;

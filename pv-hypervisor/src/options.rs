@@ -2,6 +2,7 @@
 //! bundle's manifest, not here.
 
 use balloon::policy::{AllocationPolicy, IdleTax, MaxMin, PureShare, Static, TaxRate, WorkingSet};
+use hypercall_abi::PAGE_SIZE;
 
 /// What the command line asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,9 +23,16 @@ pub struct Options {
     pub store: u64,
     /// `swap=BYTES` or `swap=disk`: what holds those that do not compress.
     pub swap: SwapOption,
+    /// `spare=BYTES`: how much of the memory that nobody owns may keep pages of guests.
+    pub spare: u64,
 }
 
 impl Options {
+    /// Pages of guests that may be kept in memory that nobody owns, on a machine of so many frames.
+    pub fn spare_pages(&self, frames: u64) -> u64 {
+        (self.spare / PAGE_SIZE).min(frames)
+    }
+
     /// Whether pages may be without a frame of their own.
     pub fn moves_pages(&self) -> bool {
         self.share != 0 || self.store != 0
@@ -112,6 +120,7 @@ impl Options {
             reserve: 0,
             store: 0,
             swap: SwapOption::Memory(0),
+            spare: 0,
         };
         for word in line.split_ascii_whitespace() {
             let (name, value) = word.split_once('=').ok_or(word)?;
@@ -125,6 +134,7 @@ impl Options {
                 "share" => options.share = value.parse().map_err(|_| word)?,
                 "reserve" => options.reserve = value.parse().map_err(|_| word)?,
                 "store" => options.store = value.parse().map_err(|_| word)?,
+                "spare" => options.spare = value.parse().map_err(|_| word)?,
                 "swap" if value == "disk" => options.swap = SwapOption::Disk,
                 "swap" => {
                     options.swap = SwapOption::Memory(value.parse().map_err(|_| word)?);

@@ -8,7 +8,7 @@ use hypercall_abi::Error;
 use pv_core::{DomainSummary, State};
 use pv_wire::{
     Away, Census, Counts, DomainReport, EndText, Kind, MAX_PAYLOAD, MemorySample, Name, Owners,
-    ReportRecord, RunTotals, Sharing, SharingSample, Source, Stretch, record,
+    ReportRecord, RunTotals, Sharing, SharingSample, Source, Spare, Stretch, record,
 };
 
 /// Reports a domain that is gone.
@@ -103,6 +103,21 @@ pub fn away(state: &State<Platform>) {
         failed: done.failed,
         faults: done.faults,
         returned: done.returned,
+    }));
+}
+
+/// Reports what came of pages in spare memory.
+pub fn spare(state: &State<Platform>) {
+    let done = state.spare_counters();
+    send(&ReportRecord::Spare(Spare {
+        put: done.put,
+        kept: done.kept,
+        asked: done.asked,
+        found: done.found,
+        dropped: done.dropped,
+        displaced: done.displaced,
+        evicted: done.evicted,
+        most: done.most,
     }));
 }
 

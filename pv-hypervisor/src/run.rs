@@ -321,6 +321,9 @@ impl Hypervisor {
             report::sharing(&self.state);
             report::away(&self.state);
         }
+        if self.state.config.features.contains(Features::SPARE) {
+            report::spare(&self.state);
+        }
         report::totals(&self.totals);
         arch::power_off(self.all_well && complete)
     }

@@ -26,7 +26,7 @@ fn start(boot: &BootInfo) -> ! {
     let options = Options::parse(&boot.command_line).unwrap_or_else(|word| {
         fatal::stop(format_args!(
             "'{word}' on the command line: known are focus=N, policy=NAME, round=MS, share=N, \
-             reserve=N, store=BYTES, swap=BYTES and swap=disk"
+             reserve=N, store=BYTES, swap=BYTES, swap=disk and spare=BYTES"
         ))
     });
     let layout = memory::init(boot, |frames| heap::bytes_for(frames, &options));

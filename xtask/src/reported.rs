@@ -30,7 +30,7 @@ pub struct Reported {
     pub memory: Option<u64>,
     /// Whether the hypervisor measures for how long it keeps the processor.
     pub stretches: bool,
-    /// Whether pages of the domains may share frames.
+    /// Whether pages of the domains may share frames, and be kept in spare memory.
     pub sharing: bool,
     /// Real time that it may take.
     pub limit: Duration,
@@ -61,7 +61,7 @@ impl Reported {
         let ready = prepare.prepare()?;
         let mut boot = ready.boot(&plan);
         if self.sharing {
-            boot.command_line = "focus=1 share=20000";
+            boot.command_line = "focus=1 share=20000 spare=4194304";
         }
         let mut command = qemu::command(&ready.qemu, self.arch, &boot);
         let names: Vec<String> = plan.domains.iter().map(|domain| domain.name.clone()).collect();

@@ -100,6 +100,10 @@ pub struct Run {
     /// With --store: a virtio block device for the pages that do not compress, in a temporary file.
     #[arg(long, value_name = "SIZE", value_parser = size::parse, requires = "store", conflicts_with = "swap")]
     swap_disk: Option<u64>,
+    /// Let guests keep pages in memory that nobody owns, so much of it at most, for as long as
+    /// nobody needs it.
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    spare: Option<u64>,
     /// Show every hypercall.
     #[arg(long)]
     trace: bool,
@@ -238,6 +242,9 @@ impl Run {
         let disk = self.swap_disk.map(|bytes| run.disk(bytes)).transpose()?;
         if let Some(share) = self.share {
             words += &format!(" share={share} reserve={}", self.reserve.unwrap_or(0));
+        }
+        if let Some(spare) = self.spare {
+            words += &format!(" spare={spare}");
         }
         let mut boot = qemu::Boot {
             command_line: &words,

@@ -129,6 +129,9 @@ pub fn tables(report: &RunReport) -> String {
     if let Some(away) = report.away.filter(|away| *away != pv_wire::Away::default()) {
         text.push_str(&format!("\n{}\n", self::away(&away)));
     }
+    if let Some(spare) = &report.spare {
+        text.push_str(&format!("\n{}\n", self::spare(spare)));
+    }
     if let Some(totals) = report.totals {
         text.push_str(&format!(
             "\nframes free: {} before the first domain, {} after the last; {} bytes of frame table each\n",
@@ -221,8 +224,24 @@ pub fn json(report: &RunReport, arch: &str, verdict: &Result<(), String>) -> Val
         "domains": domains,
         "sharing": report.sharing,
         "away": report.away,
+        "spare": report.spare,
         "totals": totals,
     })
+}
+
+/// What came of pages in spare memory, in a line.
+fn spare(spare: &pv_wire::Spare) -> String {
+    format!(
+        "spare memory: {} of {} pages kept, at most {} at a time; {} of {} found that were asked for; {} dropped, {} went for another page, {} as their frame was needed",
+        names::grouped(spare.kept),
+        names::grouped(spare.put),
+        names::grouped(spare.most),
+        names::grouped(spare.found),
+        names::grouped(spare.asked),
+        names::grouped(spare.dropped),
+        names::grouped(spare.displaced),
+        names::grouped(spare.evicted)
+    )
 }
 
 /// What was taken by force, in a line.

@@ -53,6 +53,9 @@ pub const CALLS: &[(Number, &[&str])] = &[
     (Number::P2mRegister, &["count"]),
     (Number::ShareAdvise, &["first", "count", "advice", "content"]),
     (Number::ShareBreak, &["first", "count"]),
+    (Number::SparePut, &["frame", "object", "index"]),
+    (Number::SpareGet, &["frame", "object", "index"]),
+    (Number::SpareDrop, &["object", "index"]),
 ];
 
 /// Every constant.
@@ -67,6 +70,7 @@ pub fn groups() -> Vec<Group> {
                 ("FEATURE_FLOATING_POINT", Features::FLOATING_POINT.bits()),
                 ("FEATURE_AUDIT", Features::AUDIT.bits()),
                 ("FEATURE_SHARING", Features::SHARING.bits()),
+                ("FEATURE_SPARE", Features::SPARE.bits()),
             ],
         ),
         (

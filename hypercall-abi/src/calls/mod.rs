@@ -33,6 +33,9 @@ pub mod sched_yield;
 pub mod share_advise;
 pub mod share_break;
 pub mod shutdown;
+pub mod spare_drop;
+pub mod spare_get;
+pub mod spare_put;
 pub mod timer_set;
 pub mod tlb_flush;
 pub mod trap_register;
@@ -66,6 +69,9 @@ pub use sched_yield::SchedYield;
 pub use share_advise::ShareAdvise;
 pub use share_break::ShareBreak;
 pub use shutdown::Shutdown;
+pub use spare_drop::SpareDrop;
+pub use spare_get::SpareGet;
+pub use spare_put::SparePut;
 pub use timer_set::TimerSet;
 pub use tlb_flush::TlbFlush;
 pub use trap_register::TrapRegister;
@@ -126,6 +132,9 @@ pub enum Hypercall {
     P2mRegister(P2mRegister),
     ShareAdvise(ShareAdvise),
     ShareBreak(ShareBreak),
+    SparePut(SparePut),
+    SpareGet(SpareGet),
+    SpareDrop(SpareDrop),
 }
 
 impl Hypercall {
@@ -170,6 +179,9 @@ impl Hypercall {
             Number::P2mRegister => Hypercall::P2mRegister(P2mRegister::decode(args)?),
             Number::ShareAdvise => Hypercall::ShareAdvise(ShareAdvise::decode(args)?),
             Number::ShareBreak => Hypercall::ShareBreak(ShareBreak::decode(args)?),
+            Number::SparePut => Hypercall::SparePut(SparePut::decode(args)?),
+            Number::SpareGet => Hypercall::SpareGet(SpareGet::decode(args)?),
+            Number::SpareDrop => Hypercall::SpareDrop(SpareDrop::decode(args)?),
         })
     }
 }

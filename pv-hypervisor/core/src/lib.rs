@@ -51,6 +51,7 @@ mod quick;
 pub mod reclaim;
 pub mod sched;
 pub mod share;
+pub mod spare;
 mod state;
 pub mod sweep;
 mod teardown;

@@ -10,6 +10,9 @@ use hypercall_abi::{DomainId, Mfn, VirtAddr};
 /// Words of eight bytes in a frame.
 pub const FRAME_WORDS: usize = 512;
 
+/// Words of a frame that are copied at a time.
+const COPIED: usize = 64;
+
 /// The order of the atomic steps of a [`Machine`]: `exchange`, `fetch_or`, `fetch_and`. What one
 /// processor wrote before such a step is seen by another after its own step on the same word.
 /// Plain reads and writes have no order but that of the word itself.
@@ -67,6 +70,15 @@ pub trait Machine {
     fn write_block(&mut self, frame: Mfn, word: usize, words: &[u64]) {
         for (index, from) in words.iter().enumerate() {
             self.write(frame, word + index, *from);
+        }
+    }
+
+    /// Copies a frame's content into another, which a guest may change or read meanwhile.
+    fn copy_frame(&mut self, from: Mfn, to: Mfn) {
+        let mut words = [0; COPIED];
+        for start in (0..FRAME_WORDS).step_by(COPIED) {
+            self.read_block(from, start, &mut words);
+            self.write_block(to, start, &words);
         }
     }
 

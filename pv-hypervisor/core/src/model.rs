@@ -34,10 +34,11 @@ pub use small::{SMALL_FIXED, SmallDomain};
 const ROOT_ENTRY: u64 = 0xb1ff << 40;
 
 /// A machine in memory.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(PartialEq, Eq, Hash, Debug)]
 pub struct ModelMachine<F: Format> {
+    /// By their numbers; those that nobody has written have none, nor have those behind the last.
     /// Shared until written, so that a copy of a machine is cheap.
-    frames: BTreeMap<Mfn, Arc<Vec<u64>>>,
+    frames: Vec<Option<Words>>,
     root: Option<Mfn>,
     leaves: BTreeSet<Cached>,
     tables: BTreeSet<((Mfn, Level, u64), Mfn)>,
@@ -57,9 +58,12 @@ pub struct ModelMachine<F: Format> {
     /// Whether every transfer fails.
     pub swap_fails: bool,
     transfers: Vec<Transfer>,
-    swapped: BTreeMap<u64, Arc<Vec<u64>>>,
+    swapped: BTreeMap<u64, Words>,
     format: PhantomData<F>,
 }
+
+/// What a frame holds.
+type Words = Arc<Vec<u64>>;
 
 /// A cached translation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -96,7 +100,7 @@ pub struct Fault;
 impl<F: Format> Default for ModelMachine<F> {
     fn default() -> Self {
         ModelMachine {
-            frames: BTreeMap::new(),
+            frames: Vec::new(),
             root: None,
             leaves: BTreeSet::new(),
             tables: BTreeSet::new(),
@@ -124,7 +128,16 @@ impl<F: Format> ModelMachine<F> {
 
     fn words(&mut self, frame: Mfn) -> &mut Vec<u64> {
         let fresh = || Arc::new((0..FRAME_WORDS).map(|word| Self::stale(frame, word)).collect());
-        Arc::make_mut(self.frames.entry(frame).or_insert_with(fresh))
+        Arc::make_mut(self.place(frame).get_or_insert_with(fresh))
+    }
+
+    /// Where what a frame holds is kept.
+    fn place(&mut self, frame: Mfn) -> &mut Option<Words> {
+        let index = frame.0 as usize;
+        if self.frames.len() <= index {
+            self.frames.resize(index + 1, None);
+        }
+        &mut self.frames[index]
     }
 
     /// Lets time pass.
@@ -191,7 +204,7 @@ impl<F: Format> ModelMachine<F> {
 
     /// The words of a frame that something has been written to.
     pub fn content(&self, frame: Mfn) -> Option<&[u64]> {
-        self.frames.get(&frame).map(|words| words.as_slice())
+        self.frames.get(frame.0 as usize)?.as_ref().map(|words| words.as_slice())
     }
 
     /// Makes the processor cache everything that it can reach from its root now, and keep what
@@ -235,7 +248,7 @@ impl<F: Format> ModelMachine<F> {
     /// Whether a frame holds nothing but zeros.
     pub fn is_zero(&self, frame: Mfn) -> bool {
         // One that nobody has written holds what is never zero.
-        self.frames.get(&frame).is_some_and(|words| words.iter().all(|word| *word == 0))
+        self.content(frame).is_some_and(|words| words.iter().all(|word| *word == 0))
     }
 
     /// The root that the processor translates through.
@@ -336,7 +349,7 @@ impl<P: Platform> State<P> {
 
 impl<F: Format> Machine for ModelMachine<F> {
     fn read(&self, frame: Mfn, word: usize) -> u64 {
-        self.frames.get(&frame).map_or_else(|| Self::stale(frame, word), |words| words[word])
+        self.content(frame).map_or_else(|| Self::stale(frame, word), |words| words[word])
     }
 
     fn write(&mut self, frame: Mfn, word: usize, value: u64) {
@@ -360,7 +373,7 @@ impl<F: Format> Machine for ModelMachine<F> {
     }
 
     fn read_block(&self, frame: Mfn, word: usize, words: &mut [u64]) {
-        match self.frames.get(&frame) {
+        match self.content(frame) {
             Some(all) => words.copy_from_slice(&all[word..word + words.len()]),
             None => {
                 for (index, to) in words.iter_mut().enumerate() {
@@ -402,7 +415,7 @@ impl<F: Format> Machine for ModelMachine<F> {
             }
             Direction::In => {
                 let words = self.swapped.remove(&transfer.place).expect("the place was written");
-                self.frames.insert(transfer.frame, words);
+                *self.place(transfer.frame) = Some(words);
             }
         }
         Some((transfer, true))

@@ -76,6 +76,8 @@ pub struct State<P: Platform> {
     pub sharing: Sharing,
     /// Pages that were put away. Elsewhere, so that what every call looks at lies close together.
     pub reclaim: Box<Reclaim>,
+    /// How many slots, from the first on, have had a domain: the others are empty.
+    pub(crate) used_slots: usize,
     pub(crate) planted: Planted,
     pub(crate) platform: PhantomData<P>,
 }
@@ -96,6 +98,7 @@ impl<P: Platform> State<P> {
             scheduler: Scheduler::new(config.slice_ticks).ok_or(no_heap)?,
             domains: table(None).ok_or(no_heap)?,
             vcpus: table(None).ok_or(no_heap)?,
+            used_slots: 0,
             identities: table(None).ok_or(no_heap)?,
             initial_frames: table(0).ok_or(no_heap)?,
             earliest_deadline: u64::MAX,
@@ -162,7 +165,7 @@ impl<P: Platform> State<P> {
 
     /// The domains that exist, those that are being taken apart included.
     pub fn domains(&self) -> impl Iterator<Item = (Slot, &Domain)> {
-        self.domains
+        self.domains[..self.used_slots]
             .iter()
             .enumerate()
             .filter_map(|(index, domain)| Some((Slot(index as u16), domain.as_ref()?)))
@@ -176,7 +179,7 @@ impl<P: Platform> State<P> {
 
     /// The vCPUs that exist.
     pub fn vcpus(&self) -> impl Iterator<Item = (Slot, &Vcpu)> {
-        self.vcpus
+        self.vcpus[..self.used_slots]
             .iter()
             .enumerate()
             .filter_map(|(index, vcpu)| Some((Slot(index as u16), vcpu.as_ref()?)))

@@ -2,14 +2,15 @@
 //!
 //! The order: its vCPU stops and leaves the roots; the call it was in is turned round; pins
 //! and roots go, and with them every page table and every reference of an entry; then ports,
-//! handles, grants, pages that share a frame; then what others have reserved for it; then the frames. A frame that
+//! handles, grants, pages that share a frame; then what others have reserved for it, and what it keeps in
+//! spare memory; then the frames. A frame that
 //! another domain still has mapped through a handle stays until that handle is closed, and the
 //! domain's identity with it.
 
 use crate::Outcome;
 use crate::budget::Budget;
 use crate::call::Work;
-use crate::domain::{DomainSummary, EndReason, Life, MAX_DOMAINS, Slot};
+use crate::domain::{DomainSummary, EndReason, Life, Slot};
 use crate::event::{self, PortState};
 use crate::format::Format;
 use crate::frame::{Hold, Type};
@@ -24,6 +25,9 @@ use hypercall_abi::{DomainId, Mfn};
 
 /// Frames of the table that one step looks at.
 const FRAMES_A_STEP: usize = 160;
+
+/// Records of pages in spare memory that one step looks at.
+const RECORDS_A_STEP: usize = 1024;
 
 /// How far the taking apart of a domain is.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -49,6 +53,11 @@ pub enum Teardown {
     /// What other domains have reserved for it becomes nobody's.
     Names {
         /// The next domain to look at, as an index.
+        cursor: usize,
+    },
+    /// Pages that are kept in spare memory go; the cursor runs over their records.
+    Spare {
+        /// The next record to look at, as an index.
         cursor: usize,
     },
     /// Frames go; the cursor runs over the frame table.
@@ -97,7 +106,7 @@ impl<P: Platform> State<P> {
         if self.ending == 0 {
             return false;
         }
-        for index in 0..self.domains.len() {
+        for index in 0..self.used_slots {
             let slot = Slot(index as u16);
             let Some(domain) = self.domains[index].as_mut() else { continue };
             let Life::Ending { teardown, .. } = &mut domain.life else { continue };
@@ -153,6 +162,7 @@ impl<P: Platform> State<P> {
                 None => Teardown::Names { cursor: 0 },
             },
             Teardown::Names { cursor } => self.end_names(slot, cursor),
+            Teardown::Spare { cursor } => self.end_spare(slot, cursor),
             Teardown::Frames { cursor } => self.end_frames(slot, cursor),
             Teardown::Lingering => Teardown::Lingering,
         }
@@ -255,14 +265,31 @@ impl<P: Platform> State<P> {
     /// The other domain keeps the grant and the port, which are its own to give up.
     fn end_names(&mut self, slot: Slot, cursor: usize) -> Teardown {
         let id = self.domain(slot).id;
-        for index in cursor..MAX_DOMAINS {
+        for index in cursor..self.used_slots {
             if let Some(other) = &mut self.domains[index] {
                 other.grants.forget_grantee(id);
                 other.ports.forget_binder(id);
                 return Teardown::Names { cursor: index + 1 };
             }
         }
-        Teardown::Frames { cursor: 0 }
+        self.end_spare(slot, 0)
+    }
+
+    /// Gives up the pages that the domain keeps in spare memory: identities come again, and the next domain of this one
+    /// is to find none of them.
+    fn end_spare(&mut self, slot: Slot, cursor: usize) -> Teardown {
+        let id = self.domain(slot).id;
+        let kept = &self.frames.kept;
+        if cursor >= kept.len() || kept.held_by(id) == 0 {
+            return Teardown::Frames { cursor: 0 };
+        }
+        match kept.first_of(id, cursor, RECORDS_A_STEP) {
+            Some(record) => {
+                self.frames.spare_end(record);
+                Teardown::Spare { cursor: record.position() + 1 }
+            }
+            None => Teardown::Spare { cursor: cursor + RECORDS_A_STEP },
+        }
     }
 
     fn end_frames(&mut self, slot: Slot, cursor: usize) -> Teardown {

@@ -41,7 +41,7 @@ pub use input::{Input, InputDecoder};
 pub use report::RunReport;
 pub use report::{
     Away, Census, Counts, DomainReport, EndText, MemorySample, Name, Owners, ReportRecord,
-    RunTotals, Sharing, SharingSample, Stretch,
+    RunTotals, Sharing, SharingSample, Spare, Stretch,
 };
 #[cfg(feature = "alloc")]
 pub use splitter::{Item, OwnedMessage, Splitter};

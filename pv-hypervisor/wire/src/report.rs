@@ -34,6 +34,8 @@ pub enum ReportRecord {
     Shared(SharingSample),
     /// What was taken by force; sent at the end, where it may be.
     Away(Away),
+    /// What came of pages in spare memory; sent at the end, where they may be kept.
+    Spare(Spare),
 }
 
 /// A domain's memory, at one moment. Pages, where nothing else is said.
@@ -228,6 +230,27 @@ pub struct Away {
     pub returned: u64,
 }
 
+/// What came of pages that guests have put into spare memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Spare {
+    /// Pages that were put.
+    pub put: u64,
+    /// Of these, such as were kept.
+    pub kept: u64,
+    /// Pages that were asked for.
+    pub asked: u64,
+    /// Of these, such as were there.
+    pub found: u64,
+    /// Pages that went because the guest said so.
+    pub dropped: u64,
+    /// Pages that went for another page.
+    pub displaced: u64,
+    /// Pages that went because their frame was needed.
+    pub evicted: u64,
+    /// The most that were kept at a time.
+    pub most: u64,
+}
+
 /// A run's report, put together on the host.
 #[cfg(feature = "alloc")]
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
@@ -248,6 +271,8 @@ pub struct RunReport {
     pub sharing: Option<Sharing>,
     /// What was taken by force, if it may be.
     pub away: Option<Away>,
+    /// What came of pages in spare memory, if they may be kept.
+    pub spare: Option<Spare>,
     /// The totals, when the run came to its end.
     pub totals: Option<RunTotals>,
 }
@@ -263,6 +288,7 @@ impl RunReport {
             ReportRecord::Sharing(sharing) => self.sharing = Some(sharing),
             ReportRecord::Shared(sample) => self.shared.push(sample),
             ReportRecord::Away(away) => self.away = Some(away),
+            ReportRecord::Spare(spare) => self.spare = Some(spare),
             ReportRecord::Run(totals) => self.totals = Some(totals),
             ReportRecord::Memory(sample) => self.memory.push(sample),
             ReportRecord::Owners(owners) => self.owners.push(owners),

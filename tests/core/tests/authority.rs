@@ -184,7 +184,8 @@ fn refusals_write_nothing() {
     let mut world = World::<X86_64>::new(1, 128);
     for round in 0..200 {
         for number in Number::ALL {
-            let harmless = [Number::SchedBlock, Number::SchedYield, Number::TimerSet];
+            use Number::{SchedBlock, SchedYield, SpareDrop, TimerSet};
+            let harmless = [SchedBlock, SchedYield, SpareDrop, TimerSet];
             if !harmless.contains(&number) && number != Number::PtSwitch {
                 let (status, _) = world.raw(0, number as u64, [u64::MAX - round; 6]);
                 assert_ne!(status.0, 0, "{number:?}");

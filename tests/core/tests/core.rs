@@ -38,6 +38,7 @@ mod sequences;
 mod sharing;
 mod sharing_limits;
 mod smoke;
+mod spare;
 mod steps;
 mod swap_device;
 mod sweep;

@@ -24,7 +24,7 @@ fn page<P: Platform>(world: &World<P>, pfn: u64) -> Target {
 fn domains_come_and_go<P: Platform>() {
     let mut world = World::<P>::new(2, 128);
     let value = world.call(0, &AbiQuery { query: abi_query::Query::Version });
-    assert_eq!(value, Ok(1 << 16 | 2));
+    assert_eq!(value, Ok(1 << 16 | 3));
     world.finish();
 }
 
@@ -128,7 +128,7 @@ fn a_module_has_pages_of_its_own<P: Platform>() {
         let first = told(offset_of!(StartInfo, module_pfn));
         let stack = told(offset_of!(StartInfo, stack_pfn));
         assert_eq!(told(offset_of!(StartInfo, module_bytes)), bytes as u64);
-        assert_eq!(told(offset_of!(StartInfo, version)) as u32, 2 << 16 | 1);
+        assert_eq!(told(offset_of!(StartInfo, version)) as u32, 3 << 16 | 1);
         // The image of these tests has two pages.
         let image = told(offset_of!(StartInfo, image_pfn));
         assert_eq!(first, if bytes == 0 { 0 } else { image + 2 });

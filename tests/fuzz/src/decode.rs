@@ -58,7 +58,10 @@ fn every_call(args: &Args) -> Found {
     call::<BalloonReport>(args)?;
     call::<P2mRegister>(args)?;
     call::<ShareAdvise>(args)?;
-    call::<ShareBreak>(args)
+    call::<ShareBreak>(args)?;
+    call::<SparePut>(args)?;
+    call::<SpareGet>(args)?;
+    call::<SpareDrop>(args)
 }
 
 /// What is decoded is encoded as registers that mean the same again.

@@ -30,6 +30,8 @@ const IMAGE: u64 = 0x1000_0000;
 const FRAMES: u64 = 192;
 /// Frames that are free when two domains are there: fewer than the domain under test may have.
 const SPARE: u64 = 150;
+/// Pages that domains may keep in them.
+const SPARE_PAGES: usize = 64;
 
 /// One domain, as its own kernel knows it.
 pub struct Domain<P: Cpu> {
@@ -60,7 +62,8 @@ pub fn machine<P: Cpu>() -> (State<P>, ModelMachine<P::Format>) {
         Region { start: HYPERVISOR_FRAME, count: 4, kind: RegionKind::Hypervisor },
         Region { start: Mfn(0x130), count: 4, kind: RegionKind::Reserved },
     ];
-    let state = State::new(config, &memory).expect("the model has memory");
+    let mut state = State::new(config, &memory).expect("the model has memory");
+    assert!(state.enable_spare(SPARE_PAGES, [1, 2]), "the host has memory");
     (state, ModelMachine::default())
 }
 

@@ -60,7 +60,7 @@ fn frames<P: Cpu>(
             Frame::Reserved => !known(oracle, number),
             Frame::Hypervisor => oracle.hypervisor.contains(&number),
             Frame::Free { .. } => is_unowned(oracle, number) && machine.is_zero(number),
-            Frame::Dirty { .. } => is_unowned(oracle, number),
+            Frame::Dirty { .. } | Frame::Spare { .. } => is_unowned(oracle, number),
             // Nothing is shared where the oracle looks on.
             Frame::Shared(_) => false,
             Frame::Owned(frame) => {

@@ -28,6 +28,8 @@ const POOL: u64 = 8;
 const UNMAPPED: u64 = 6;
 /// Frames that nobody owns at first: fewer than both domains may take.
 const SPARE: u64 = 12;
+/// Pages that guests may keep in them.
+const KEPT: usize = 16;
 const HYPERVISOR: std::ops::Range<u64> = 0x120..0x124;
 const RESERVED: std::ops::Range<u64> = 0x130..0x134;
 const BASE: u64 = 0x100;
@@ -71,7 +73,8 @@ impl<P: Cpu> World<P> {
             region(&HYPERVISOR, RegionKind::Hypervisor),
             region(&RESERVED, RegionKind::Reserved),
         ];
-        let state = State::new(config, &memory).expect("there is memory");
+        let mut state = State::new(config, &memory).expect("there is memory");
+        assert!(state.enable_spare(KEPT, [1, 2]), "there is memory");
         let machine = ModelMachine::<P::Format>::default();
         let other = |frame: &u64| HYPERVISOR.contains(frame) || RESERVED.contains(frame);
         let mut oracle = Oracle::new(

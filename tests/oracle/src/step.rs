@@ -45,7 +45,7 @@ pub enum Kind {
 }
 
 /// How often each kind comes.
-const KINDS: [(Kind, u8); 40] = {
+const KINDS: [(Kind, u8); 43] = {
     use Kind::*;
     use Number::*;
     [
@@ -83,6 +83,9 @@ const KINDS: [(Kind, u8); 40] = {
         (Call(P2mRegister), 1),
         (Call(ShareAdvise), 1),
         (Call(ShareBreak), 1),
+        (Call(SparePut), 1),
+        (Call(SpareGet), 1),
+        (Call(SpareDrop), 1),
         (Call(Shutdown), 0),
         (Garbage, 2),
         (Trap, 1),
@@ -258,6 +261,10 @@ impl Step {
                 [u64::from(a), u64::from(b % 70), u64::from(c % 3), content, 0, 0]
             }
             Number::ShareBreak => [u64::from(a), u64::from(b), 0, 0, 0, 0],
+            Number::SparePut | Number::SpareGet => {
+                [frame(a), u64::from(b % 2), u64::from(c % 4), 0, 0, 0]
+            }
+            Number::SpareDrop => [u64::from(b % 2), u64::from(c % 4), 0, 0, 0, 0],
             Number::Batch => [u64::from(a % 4), 0, 0, 0, 0, 0],
         };
         if self.byte(7) >= 0xe0 {

@@ -10,6 +10,7 @@ mod memory;
 mod paging;
 mod processor;
 mod sharing;
+mod spare;
 
 pub use events::{event_alloc, event_bind, event_close, event_mask, event_send};
 pub use memory::{
@@ -24,6 +25,7 @@ pub use sharing::{
     grant_map, grant_revoke, grant_share, grant_unmap, keep_page, keep_pages, p2m_register,
     share_advise,
 };
+pub use spare::{spare_drop, spare_get, spare_put};
 
 use hypercall_abi::{Error, Status, calls::Call, stubs};
 

@@ -1,6 +1,6 @@
 //! I45, I46 and I48: domains as a whole.
 
-use super::{Audit, domain_violation, frame_violation};
+use super::{Audit, Violation, domain_violation, frame_violation};
 use crate::domain::{CONSOLE_INPUT_BYTES, Domain, Life, NOBODY, Slot};
 use crate::event::{MAX_PORTS, PortState};
 use crate::frame::Frame;
@@ -95,8 +95,20 @@ fn i46_lingering<P: Platform>(state: &State<P>, slot: Slot, domain: &Domain) -> 
     Ok(())
 }
 
-/// I48: a domain sits in the slot that its identity names, under the identity given last.
+/// I48: a domain sits in the slot that its identity names, under the identity given last. Slots that are
+/// said to be unused are empty: nothing else looks there.
 pub(super) fn i48_generations<P: Platform>(state: &State<P>) -> Audit {
+    let unused = state.used_slots..;
+    if state.domains[unused.clone()].iter().any(Option::is_some)
+        || state.vcpus[unused].iter().any(Option::is_some)
+    {
+        return Err(Violation {
+            invariant: 48,
+            what: "a slot that is not in use has a domain or a vCPU",
+            frame: None,
+            domain: None,
+        });
+    }
     for (slot, domain) in state.domains() {
         let last = state.identities[slot.index()];
         if Slot::of(domain.id) != Some(slot) || last != Some(domain.id) {

@@ -52,6 +52,11 @@ pub(super) fn i1_conservation<P: Platform>(state: &State<P>) -> Audit {
     blocks(table)
 }
 
+/// Whether nobody owns it.
+fn is_unowned(frame: &Frame) -> bool {
+    matches!(frame, Frame::Free { .. } | Frame::Dirty { .. } | Frame::Spare { .. })
+}
+
 /// Blocks count their unowned frames, and those that are whole are on their list once.
 fn blocks(table: &FrameTable) -> Audit {
     let mut unowned = table.iter().peekable();
@@ -60,7 +65,7 @@ fn blocks(table: &FrameTable) -> Audit {
         let mut found = 0;
         while let Some((_, frame)) = unowned.next_if(|(frame, _)| frame.0 < first.0 + EXTENT_FRAMES)
         {
-            found += u16::from(matches!(frame, Frame::Free { .. } | Frame::Dirty { .. }));
+            found += u16::from(is_unowned(frame));
         }
         if found != counted {
             return Err(frame_violation(1, "a block miscounts what nobody owns of it", first));
@@ -82,7 +87,7 @@ fn blocks(table: &FrameTable) -> Audit {
 /// is so by the type of its state.
 pub(super) fn i2_free_is_free<P: Platform>(state: &State<P>, truth: &Truth) -> Audit {
     for (frame, entry) in state.frames.iter() {
-        if matches!(entry, Frame::Free { .. } | Frame::Dirty { .. }) && truth.get(frame).all != 0 {
+        if is_unowned(entry) && truth.get(frame).all != 0 {
             return Err(frame_violation(2, "a frame nobody owns is referred to", frame));
         }
     }

@@ -22,6 +22,7 @@ mod frames;
 #[cfg(test)]
 mod mutations;
 mod sharing;
+mod spare;
 mod tables;
 #[cfg(any(test, feature = "model"))]
 mod translations;
@@ -35,7 +36,7 @@ use truth::Truth;
 /// An invariant that does not hold.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Violation {
-    /// The number of the invariant: 1 to 50.
+    /// The number of the invariant: 1 to 51.
     pub invariant: u8,
     /// What is wrong.
     pub what: &'static str,
@@ -78,9 +79,9 @@ fn vcpus<P: Platform>(state: &State<P>) -> impl Iterator<Item = (Slot, &Vcpu, &D
 
 /// The invariants that a state and the words of its frames show, in the order in which they
 /// are recomputed. The model of a machine shows more: `audit_translations`.
-const AUDITED: [u8; 29] = [
+const AUDITED: [u8; 30] = [
     1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 20, 21, 23, 25, 26, 27, 32, 33, 34, 36, 38, 41, 45,
-    46, 48, 50,
+    46, 48, 50, 51,
 ];
 
 /// Recomputes every invariant that a state can show.
@@ -126,6 +127,7 @@ fn recompute<P: Platform, M: Machine>(
         46 => domains::i46_teardown(state),
         48 => domains::i48_generations(state),
         50 => away::i50_pages_away(state, machine, truth),
+        51 => spare::i51_spare_memory(state),
         // I9, I12 and I14 were judged entry by entry, while the references were counted.
         entry => truth.fault(entry),
     }

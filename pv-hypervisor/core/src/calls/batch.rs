@@ -36,6 +36,7 @@ pub(crate) fn write_result(
 /// Cost of a call in a batch, what it walks apart: tables that are full may be searched or moved.
 pub(crate) fn units(number: u64) -> u32 {
     match Number::new(number) {
+        Some(Number::SparePut | Number::SpareGet) => 400,
         Some(Number::PtCreate | Number::GrantMap) => 480,
         Some(Number::GrantUnmap) => 220,
         Some(Number::ShareAdvise) => 300,
@@ -84,7 +85,10 @@ pub(crate) fn may_contain(number: u64, args: &Args) -> bool {
             | Number::TrapRegister
             | Number::TimerSet
             | Number::ShareAdvise
-            | Number::ShareBreak,
+            | Number::ShareBreak
+            | Number::SparePut
+            | Number::SpareGet
+            | Number::SpareDrop,
         )
         | None => true,
     }

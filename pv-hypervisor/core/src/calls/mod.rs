@@ -10,7 +10,8 @@ use hypercall_abi::calls::{
     AbiQuery, Args, BalloonDeflate, BalloonInflate, BalloonReport, Batch, Call, ConsoleRead,
     ConsoleWrite, DomainQuery, EventAlloc, EventBind, EventClose, EventMask, EventSend, GrantMap,
     GrantRevoke, GrantShare, GrantUnmap, P2mRegister, PtCreate, PtPin, PtSwitch, PtUnpin,
-    PteUpdate, ShareAdvise, ShareBreak, Shutdown, TimerSet, TlbFlush, TrapRegister, TrapReturn,
+    PteUpdate, ShareAdvise, ShareBreak, Shutdown, SpareDrop, SpareGet, SparePut, TimerSet,
+    TlbFlush, TrapRegister, TrapReturn,
 };
 use hypercall_abi::{Error, Number};
 
@@ -42,6 +43,9 @@ mod sched_yield;
 mod share_advise;
 pub(crate) mod share_break;
 mod shutdown;
+mod spare_drop;
+mod spare_get;
+mod spare_put;
 mod timer_set;
 mod tlb_flush;
 mod trap_register;
@@ -137,6 +141,9 @@ pub(crate) fn immediate<P: Platform, M: Machine, I: Immediate<P, M>>(
         | Number::SchedBlock
         | Number::Shutdown
         | Number::ShareBreak
+        | Number::SparePut
+        | Number::SpareGet
+        | Number::SpareDrop
         | Number::Batch => by.not_immediate(number),
     }
 }
@@ -202,6 +209,14 @@ pub(crate) fn general<P: Platform, M: Machine>(
             let ShareBreak { first, count } = ShareBreak::decode(args)?;
             share_break::run(state, machine, slot, first, count, budget)
         }
+        // A page that is copied takes longer than to save all registers.
+        Number::SparePut => {
+            Answer::from(spare_put::run(state, machine, slot, &SparePut::decode(args)?))
+        }
+        Number::SpareGet => {
+            Answer::from(spare_get::run(state, machine, slot, &SpareGet::decode(args)?))
+        }
+        Number::SpareDrop => Answer::from(spare_drop::run(state, slot, &SpareDrop::decode(args)?)),
         Number::Batch => Answer::Batch(BatchCursor { next: 0, count: Batch::decode(args)?.count }),
         other => Answer::from(immediate(other, Plain { state, machine, slot, args })),
     })

@@ -18,11 +18,22 @@ pub(super) struct Block {
 }
 
 /// Every block that has a frame in the table, and the list of the whole ones.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(PartialEq, Eq, Hash, Debug)]
 pub(super) struct Blocks {
     first: u64,
     blocks: Vec<Block>,
     whole: Link,
+}
+
+impl Clone for Blocks {
+    fn clone(&self) -> Self {
+        Blocks { blocks: self.blocks.clone(), ..*self }
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        (self.first, self.whole) = (other.first, other.whole);
+        self.blocks.clone_from(&other.blocks);
+    }
 }
 
 impl Blocks {

@@ -4,6 +4,7 @@
 //!   Reserved   Hypervisor            never a guest's
 //!
 //!   Dirty ──flush, scrub──> Free ──take──> Owned ──release──> Dirty
+//!   Dirty, Free ──keep a page──> Spare ──needed, dropped──> Dirty
 //!                                          Owned ──merge──> Shared ──last sharer goes──> Dirty
 //!                                          Owned <──only sharer writes── Shared
 //!
@@ -14,6 +15,7 @@
 //! ```
 
 use crate::domain::{MAX_DOMAINS, Slot};
+use crate::spare::RecordIndex;
 use crate::tlb::Epoch;
 use hypercall_abi::DomainId;
 use hypercall_abi::addr::Level;
@@ -22,6 +24,7 @@ mod count;
 mod extent;
 mod lists;
 mod shared;
+mod spare;
 mod table;
 
 pub use count::COUNT_MAX;
@@ -53,6 +56,15 @@ pub enum Frame {
         previous: Link,
         /// When it was last unmapped.
         epoch: Epoch,
+    },
+    /// Nobody's, and a page that a domain can do without is kept in it: see [`crate::spare`].
+    Spare {
+        /// The frame in the queue whose page was used next.
+        next: Link,
+        /// The one whose page was used before.
+        previous: Link,
+        /// What is known of the page.
+        record: RecordIndex,
     },
     /// A domain's.
     Owned(Owned),

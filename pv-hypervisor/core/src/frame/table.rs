@@ -2,10 +2,13 @@
 //! at.
 
 use super::extent::Blocks;
+use super::spare::Queue;
 use super::{Frame, Link, Owned};
 use crate::planted::Planted;
 use crate::share::SharingTotals;
+use crate::spare::SpareTable;
 use crate::tlb::Epoch;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use hypercall_abi::{DomainId, Error, Mfn};
@@ -32,17 +35,41 @@ pub enum RegionKind {
     Reserved,
 }
 
-/// Every frame from `base` on, and two lists.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// Every frame from `base` on, and the lists of those that nobody owns.
+#[derive(PartialEq, Eq, Hash, Debug)]
 pub struct FrameTable {
     pub(super) base: Mfn,
     pub(super) frames: Vec<Frame>,
     pub(super) free: List,
     pub(super) dirty: List,
+    pub(super) queue: Queue,
     pub(super) blocks: Blocks,
+    /// Which pages frames of the queue keep. Elsewhere, so that what every call looks at lies close together.
+    pub(crate) kept: Box<SpareTable>,
     /// What is shared.
     pub(crate) sharing: SharingTotals,
     pub(super) planted: Planted,
+}
+
+impl Clone for FrameTable {
+    fn clone(&self) -> Self {
+        FrameTable {
+            frames: self.frames.clone(),
+            blocks: self.blocks.clone(),
+            kept: self.kept.clone(),
+            ..*self
+        }
+    }
+
+    /// Without new memory: a model checker copies a table at each of its steps.
+    fn clone_from(&mut self, other: &Self) {
+        let FrameTable { base, frames, free, dirty, queue, blocks, kept, sharing, planted } = other;
+        (self.base, self.free, self.dirty, self.queue) = (*base, *free, *dirty, *queue);
+        self.frames.clone_from(frames);
+        self.blocks.clone_from(blocks);
+        self.kept.clone_from(kept);
+        (self.sharing, self.planted) = (*sharing, *planted);
+    }
 }
 
 /// A list through the frames themselves.
@@ -79,6 +106,8 @@ impl FrameTable {
             frames,
             free: List::EMPTY,
             dirty: List::EMPTY,
+            queue: Queue::EMPTY,
+            kept: Box::new(SpareTable::OFF),
             blocks: Blocks::new(Mfn(base), span)?,
             sharing: SharingTotals::default(),
             planted: Planted::default(),
@@ -150,9 +179,9 @@ impl FrameTable {
         self.frames.iter().enumerate().map(move |(index, frame)| (Mfn(base + index as u64), frame))
     }
 
-    /// Frames that nobody owns, scrubbed or not.
+    /// Frames that nobody owns: scrubbed or not, and whether they keep a page or not.
     pub fn unowned(&self) -> u64 {
-        u64::from(self.free.length) + u64::from(self.dirty.length)
+        u64::from(self.free.length) + u64::from(self.dirty.length) + u64::from(self.spare_length())
     }
 
     /// Frames on the free list and on the dirty list.
@@ -175,6 +204,10 @@ impl FrameTable {
             Some(Mfn(self.base.0 + index as u64))
         })
         .take(limit)
+    }
+
+    pub(super) fn number(&self, index: usize) -> Mfn {
+        Mfn(self.base.0 + index as u64)
     }
 
     #[inline(always)]

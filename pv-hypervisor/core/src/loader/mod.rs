@@ -210,6 +210,7 @@ impl<P: Platform> State<P> {
             counters: Counters::NONE,
         };
         self.identities[slot.index()] = Some(id);
+        self.used_slots = self.used_slots.max(slot.index() + 1);
         self.initial_frames[slot.index()] = spec.frames;
         self.domains[slot.index()] = Some(domain);
         Ok(slot)

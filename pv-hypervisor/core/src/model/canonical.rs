@@ -196,6 +196,7 @@ impl<'a, P: Platform> Encoder<'a, P> {
             scheduler,
             domains,
             vcpus,
+            used_slots: _,
             identities: _,
             initial_frames: _,
             earliest_deadline,
@@ -339,6 +340,7 @@ impl<'a, P: Platform> Encoder<'a, P> {
                 self.length(*cursor);
             }
             Teardown::Lingering => self.byte(6),
+            Teardown::Spare { .. } => unreachable!("nothing is kept in a search"),
         }
     }
 

@@ -1,8 +1,11 @@
 //! Copies of a state into one that is there already. Most places of its tables are empty in
 //! both: a search copies a state at every step.
 
+use super::ModelMachine;
+use crate::format::Format;
 use crate::platform::Platform;
 use crate::state::State;
+use alloc::sync::Arc;
 
 impl<P: Platform> State<P> {
     /// Makes this state equal to another, as a clone is.
@@ -14,6 +17,7 @@ impl<P: Platform> State<P> {
             scheduler,
             domains,
             vcpus,
+            used_slots,
             identities,
             initial_frames,
             earliest_deadline,
@@ -29,18 +33,79 @@ impl<P: Platform> State<P> {
         self.frames.clone_from(frames);
         self.tlb.clone_from(tlb);
         self.scheduler.clone_from(scheduler);
-        copy_table(&mut *self.domains, &**domains);
-        copy_table(&mut *self.vcpus, &**vcpus);
-        self.identities.clone_from(identities);
-        self.initial_frames.clone_from(initial_frames);
+        // The others are empty in both.
+        let used = self.used_slots.max(*used_slots);
+        self.used_slots = *used_slots;
+        copy_table(&mut self.domains[..used], &domains[..used]);
+        copy_table(&mut self.vcpus[..used], &vcpus[..used]);
+        self.identities[..used].copy_from_slice(&identities[..used]);
+        self.initial_frames[..used].copy_from_slice(&initial_frames[..used]);
         self.earliest_deadline = *earliest_deadline;
         self.gone.clone_from(gone);
         self.ending = *ending;
         self.budget = *budget;
-        self.sharing.clone_from(sharing);
-        self.reclaim.clone_from(reclaim);
+        // In a search nothing is shared, nor put away.
+        if self.sharing != *sharing {
+            self.sharing.clone_from(sharing);
+        }
+        if self.reclaim != *reclaim {
+            self.reclaim.clone_from(reclaim);
+        }
         self.planted = *planted;
         self.platform = *platform;
+    }
+}
+
+impl<F: Format> Clone for ModelMachine<F> {
+    fn clone(&self) -> Self {
+        let mut machine = ModelMachine::default();
+        machine.clone_from(self);
+        machine
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        let ModelMachine {
+            frames,
+            root,
+            leaves,
+            tables,
+            clock,
+            alarm,
+            console,
+            flushes,
+            swap_pages,
+            swap_depth,
+            swap_waits,
+            swap_fails,
+            transfers,
+            swapped,
+            format,
+        } = other;
+        self.frames.resize(frames.len(), None);
+        for (to, from) in self.frames.iter_mut().zip(frames) {
+            let is_same = match (&*to, from) {
+                (Some(to), Some(from)) => Arc::ptr_eq(to, from),
+                (None, None) => true,
+                _ => false,
+            };
+            if !is_same {
+                to.clone_from(from);
+            }
+        }
+        self.root = *root;
+        self.leaves.clone_from(leaves);
+        self.tables.clone_from(tables);
+        self.clock = *clock;
+        self.alarm = *alarm;
+        self.console.clone_from(console);
+        self.flushes = *flushes;
+        self.swap_pages = *swap_pages;
+        self.swap_depth = *swap_depth;
+        self.swap_waits = *swap_waits;
+        self.swap_fails = *swap_fails;
+        self.transfers.clone_from(transfers);
+        self.swapped.clone_from(swapped);
+        self.format = *format;
     }
 }
 

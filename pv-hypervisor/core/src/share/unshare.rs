@@ -4,10 +4,10 @@
 use super::PageName;
 use super::records::{Away, Backing, EntryPlace, Index, MAX_ENTRIES};
 use crate::Outcome;
-use crate::domain::{MAX_DOMAINS, Slot, Trap};
+use crate::domain::{Slot, Trap};
 use crate::format::Format;
 use crate::frame::Shared;
-use crate::machine::{FRAME_WORDS, Machine};
+use crate::machine::Machine;
 use crate::platform::Platform;
 use crate::pt::Place;
 use crate::state::State;
@@ -15,9 +15,6 @@ use crate::vcpu::RunState;
 use hypercall_abi::addr::Level;
 use hypercall_abi::trap::{Cause, FaultAccess};
 use hypercall_abi::{Error, Mfn, Pfn, VirtAddr};
-
-/// Words that are copied at a time.
-const BLOCK: usize = 64;
 
 /// Records of a table that one step of a domain's end looks at.
 const PLACES_A_STEP: usize = 32;
@@ -83,7 +80,7 @@ impl<P: Platform> State<P> {
             return;
         }
         self.sharing.waiting = self.reclaim.has_transfers();
-        for index in 0..MAX_DOMAINS {
+        for index in 0..self.used_slots {
             let Some(vcpu) = &mut self.vcpus[index] else { continue };
             if core::mem::take(&mut vcpu.waits_for_frame) {
                 self.wake(Slot(index as u16));
@@ -128,7 +125,7 @@ impl<P: Platform> State<P> {
             backing
         } else {
             let frame = self.take_frame(machine, slot).ok_or(Error::NoMemory)?;
-            copy(machine, backing, frame);
+            machine.copy_frame(backing, frame);
             frame
         };
         let mut places = heapless::Vec::<(EntryPlace, bool), { MAX_ENTRIES as usize }>::new();
@@ -259,13 +256,5 @@ impl<P: Platform> State<P> {
             shared.entries += 1;
         }
         Ok(())
-    }
-}
-
-fn copy<M: Machine>(machine: &mut M, from: Mfn, to: Mfn) {
-    let mut words = [0; BLOCK];
-    for start in (0..FRAME_WORDS).step_by(BLOCK) {
-        machine.read_block(from, start, &mut words);
-        machine.write_block(to, start, &words);
     }
 }

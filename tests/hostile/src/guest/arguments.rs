@@ -82,6 +82,8 @@ impl Maker {
             Number::P2mRegister => [small(6), 0, 0, 0, 0, 0],
             Number::ShareAdvise => [small(3000), small(70), small(3), small(2), 0, 0],
             Number::ShareBreak => [small(3000), small(600), 0, 0, 0, 0],
+            Number::SparePut | Number::SpareGet => [self.frame().0, small(3), small(9), 0, 0, 0],
+            Number::SpareDrop => [small(3), small(9), 0, 0, 0, 0],
             Number::Batch => [small(70), 0, 0, 0, 0, 0],
         };
         if random::one_in(16) {

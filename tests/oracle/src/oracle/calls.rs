@@ -87,6 +87,9 @@ impl Oracle {
             Number::P2mRegister => self.p2m_register(caller, a[0]),
             Number::ShareAdvise => self.share_advise(caller, args),
             Number::ShareBreak => self.share_break(caller, a[0], a[1]),
+            Number::SparePut => self.spare_put(caller, args),
+            Number::SpareGet => self.spare_get(caller, args),
+            Number::SpareDrop => Ok(self.spare_drop(caller, a[0], a[1])),
             Number::Shutdown => Err(Error::BadArgument),
             Number::PteUpdate
             | Number::BalloonInflate
@@ -99,7 +102,7 @@ impl Oracle {
 
     fn abi_query(&self, query: u64) -> Result<u64, Error> {
         match query {
-            0 => Ok(1 << 16 | 2),
+            0 => Ok(1 << 16 | 3),
             1 => Ok(self.features.bits()),
             2 => Ok(self.layout.0 as u64),
             3 => Ok(Number::COUNT as u64),

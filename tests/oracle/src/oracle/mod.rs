@@ -8,6 +8,7 @@ mod movable;
 mod paging;
 mod processor;
 mod sharing;
+mod spare;
 mod start;
 
 pub use entries::{Entry, Layout};
@@ -166,8 +167,10 @@ pub struct Oracle {
     pub now: u64,
     /// What domains wrote: who, which stream, which bytes.
     pub console: Vec<(DomainId, u64, Vec<u8>)>,
+    /// Pages that may be kept in spare memory: whose, under which two numbers.
+    spare: BTreeMap<(DomainId, u64, u64), Vec<u64>>,
     /// The value that the core has answered. It is looked at only where the book leaves a
-    /// choice: the number of a grant, of a handle, of a port.
+    /// choice: the number of a grant, of a handle, of a port; whether a page is kept.
     told: u64,
     /// A choice that the book does not permit.
     complaint: Option<String>,
@@ -287,6 +290,7 @@ impl Oracle {
             self.forget_bits(id, port);
         }
         self.domains.remove(&id);
+        self.spare.retain(|(domain, ..), _| *domain != id);
         // What others had reserved for it stays theirs, and is for nobody (SHUTDOWN.8).
         for domain in self.domains.values_mut() {
             for port in domain.ports.values_mut() {

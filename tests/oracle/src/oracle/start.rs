@@ -41,6 +41,7 @@ impl Oracle {
             domains: BTreeMap::new(),
             now: 0,
             console: Vec::new(),
+            spare: BTreeMap::new(),
             told: 0,
             complaint: None,
         }

@@ -62,6 +62,7 @@ fn i46_a_vcpu_outlives_its_domain() {
     speaks([3, 4, 46], |scene| {
         let vcpu = scene.vcpu(PEER).clone();
         scene.world.state.vcpus[100] = Some(Vcpu { state: RunState::Stopped, ..vcpu });
+        scene.world.state.used_slots = 101;
     });
 }
 
@@ -91,6 +92,12 @@ fn i46_a_domain_lingers_for_nothing() {
     speaks([46], |scene| {
         scene.domain(LINGERING).ports.set(Port(4), PortState::Unbound(DomainId(2)));
     });
+}
+
+#[test]
+fn i48_a_slot_with_a_domain_is_said_to_be_unused() {
+    // What it left with others has no end that could be found.
+    speaks([46, 48], |scene| scene.world.state.used_slots = LINGERING);
 }
 
 #[test]

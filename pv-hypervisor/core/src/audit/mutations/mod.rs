@@ -12,6 +12,7 @@ mod cow;
 mod domains;
 mod frames;
 mod sharing;
+mod spare;
 mod tables;
 mod vcpu;
 
@@ -156,6 +157,7 @@ impl Scene {
 
         let shared = cow::share_a_page(w);
         away::put_pages_away(w);
+        spare::keep_pages(w);
         w.state.end_domain(&mut w.machine, DomainId(4), EndReason::Destroyed);
         while !matches!(Self::teardown_of(w, LINGERING), Some(Teardown::Lingering)) {
             let _ = w.state.schedule(&mut w.machine);

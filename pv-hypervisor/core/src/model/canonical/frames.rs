@@ -47,6 +47,7 @@ impl<P: Platform> Encoder<'_, P> {
                     self.entries(frame);
                 }
             }
+            Ok(Frame::Spare { .. }) => unreachable!("nothing is kept in a search"),
             Ok(Frame::Shared(_)) => unreachable!("nothing is shared in a search"),
             Ok(Frame::Owned(owned)) => {
                 let Owned { references, type_count, epoch, owner, kind, hold } = owned;
