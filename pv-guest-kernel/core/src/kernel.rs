@@ -1,7 +1,7 @@
 //! The kernel: all its state, and how its parts are lent to one another.
 
 use crate::{
-    Pfn, Platform,
+    PAGE, Pfn, Platform,
     balloon::Stalled,
     calls::{Clock, HostName},
     fs::{Caller, FileSystem, Ino, Pid, Storage},
@@ -138,6 +138,12 @@ impl<P: Platform> Storage for Store<'_, P> {
     }
     fn name_content(&mut self, page: Pfn, content: u64) {
         self.platform.name_content(page, content);
+    }
+    fn spare_put(&mut self, number: u64, from: &[u8; PAGE]) -> bool {
+        self.platform.spare_put(number, from)
+    }
+    fn spare_get(&mut self, number: u64, to: &mut [u8; PAGE]) -> bool {
+        self.platform.spare_get(number, to)
     }
     fn random(&mut self, to: &mut [u8]) {
         self.platform.random(to);

@@ -231,6 +231,17 @@ pub trait Platform {
     /// another machine's, most probably holds the same.
     fn name_content(&mut self, _page: Pfn, _content: u64) {}
 
+    /// Keeps a page's bytes under a number, in place of those before, as long as the machine has memory to
+    /// spare. False: none are kept under it.
+    fn spare_put(&mut self, _number: u64, _from: &[u8; PAGE]) -> bool {
+        false
+    }
+
+    /// Gets them back. False: they are not there, and `to` is as it was.
+    fn spare_get(&mut self, _number: u64, _to: &mut [u8; PAGE]) -> bool {
+        false
+    }
+
     /// Fills with bytes that nobody can guess, as far as the machine has any.
     fn random(&mut self, to: &mut [u8]);
 }

@@ -6,6 +6,7 @@
 //! | `space`, `tables` | page tables of processes |
 //! | `balloon` | the core's pages as the balloon takes them |
 //! | `sharing` | which pages may share frames |
+//! | `spare` | pages in the hypervisor's spare memory |
 //! | `clock`, `random` | time, the alarm, random bytes |
 //! | `test` | the machine test |
 //!
@@ -21,6 +22,7 @@ mod pages;
 mod random;
 mod sharing;
 mod space;
+mod spare;
 mod tables;
 mod test;
 
@@ -31,7 +33,7 @@ pub use test::run as machine_test;
 use alloc::vec::Vec;
 use clock::Clock;
 use kernel_core::{
-    Access, Change, Exit, FloatState, Machine, NoPage, Platform, Registers as _, Used,
+    Access, Change, Exit, FloatState, Machine, NoPage, PAGE, Platform, Registers as _, Used,
     balloon::{BalloonCounts, BalloonStep},
     memory::{Frames, Kind},
     registers,
@@ -50,6 +52,7 @@ use pv_guest::{
     user,
 };
 use random::Random;
+use spare::Spare;
 use tables::Tables;
 
 /// The machine.
@@ -69,6 +72,8 @@ pub struct Paravirtual {
     moving: Moving,
     /// Whether pages share frames.
     sharing: bool,
+    /// By what pages go to the hypervisor's spare memory and come back, if it keeps any.
+    spare: Option<Spare>,
 }
 
 /// Bytes that are taken from the console at once, when the kernel only looks whether any wait.
@@ -78,6 +83,8 @@ const TYPED: usize = 256;
 /// registered, and the heap is there. Events stay masked from here on.
 pub fn boot(info: &StartInfo, mut memory: Memory) -> (Paravirtual, Frames) {
     events::mask();
+    let keeps_pages = info.features.contains(Features::SPARE);
+    let spare = keeps_pages.then(|| Spare::new(&mut memory)).flatten();
     let (pages, mut frames) = Pages::lend(&mut memory);
     let sharing = info.features.contains(Features::SHARING) && pages.share(&mut memory);
     let tables = Tables::new(&memory, sharing, &mut || frames.take(Kind::Table).ok());
@@ -92,6 +99,7 @@ pub fn boot(info: &StartInfo, mut memory: Memory) -> (Paravirtual, Frames) {
         typed: Vec::new(),
         moving: Moving::new(frames.count(Kind::Hole), info.command_line()),
         sharing,
+        spare,
     };
     (machine, frames)
 }
@@ -178,6 +186,14 @@ impl Platform for Paravirtual {
 
     fn name_content(&mut self, page: Pfn, content: u64) {
         sharing::name(page, content);
+    }
+
+    fn spare_put(&mut self, number: u64, from: &[u8; PAGE]) -> bool {
+        self.spare.as_mut().is_some_and(|spare| spare.put(number, from))
+    }
+
+    fn spare_get(&mut self, number: u64, to: &mut [u8; PAGE]) -> bool {
+        self.spare.as_mut().is_some_and(|spare| spare.get(number, to))
     }
 
     fn new_space(&mut self, take: &mut dyn FnMut() -> Option<Pfn>) -> Result<Space, NoPage> {

@@ -19,6 +19,7 @@ mod oom_burst;
 mod outcome;
 pub mod picture;
 mod solver;
+mod spare_cache;
 mod tax_sweep;
 
 use crate::arch::Arch;
@@ -82,7 +83,7 @@ impl Entry {
 }
 
 /// Every experiment, in the order of the book.
-const ALL: [Entry; 16] = [
+const ALL: &[Entry] = &[
     Entry {
         name: "idle-tax",
         about: "two guests of 256 MB, one idle: ESX's experiment",
@@ -159,6 +160,11 @@ const ALL: [Entry; 16] = [
         way: Way::Booted(cow_storm::run),
     },
     Entry {
+        name: "spare-cache",
+        about: "boots guests: pages that one keeps in spare memory, until another needs it",
+        way: Way::Booted(spare_cache::run),
+    },
+    Entry {
         name: "domains-128",
         about: "boots up to 128 guests: what each one's work costs when there are many",
         way: Way::Booted(domains::run),
@@ -170,7 +176,7 @@ impl Experiment {
     pub fn run(self) -> Result<()> {
         let Some(name) = self.name.filter(|_| !self.list) else {
             let mut rows = table::new(&["experiment", ""]);
-            for entry in &ALL {
+            for entry in ALL {
                 rows.add_row([entry.name, entry.about]);
             }
             println!("{}", table::text(&rows));

@@ -13,6 +13,7 @@ mod programs;
 mod refused;
 mod shared;
 mod sizes;
+mod spare;
 mod swapped;
 mod typed;
 
@@ -178,6 +179,7 @@ fn emulated(arch: Arch, may: MayInstall) -> Count {
     count += shared::all(arch, may);
     count += swapped::all(arch, may);
     count += forced::test(arch, may);
+    count += spare::test(arch, may);
     count += siege(arch, may);
     count
 }

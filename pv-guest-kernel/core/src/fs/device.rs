@@ -26,12 +26,23 @@ pub enum Device {
     Console,
     /// The terminal of the process that opens it.
     Tty,
+    /// Pages that the machine keeps as long as it has memory to spare: a page at each offset, there or
+    /// not.
+    Spare,
 }
 
 impl Device {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Null, Self::Zero, Self::Full, Self::Random, Self::Urandom, Self::Console, Self::Tty];
+    pub const ALL: [Self; 8] = [
+        Self::Null,
+        Self::Zero,
+        Self::Full,
+        Self::Random,
+        Self::Urandom,
+        Self::Console,
+        Self::Tty,
+        Self::Spare,
+    ];
 
     /// Its name in `/dev`.
     pub const fn name(self) -> &'static str {
@@ -43,10 +54,12 @@ impl Device {
             Self::Urandom => "urandom",
             Self::Console => "console",
             Self::Tty => "tty",
+            Self::Spare => "spare",
         }
     }
 
-    /// Its number, the same as on every Linux.
+    /// Its number, the same as on every Linux; of those that Linux leaves to local use for what it has
+    /// not.
     pub const fn number(self) -> DeviceNumber {
         let (major, minor) = match self {
             Self::Null => (1, 3),
@@ -56,6 +69,7 @@ impl Device {
             Self::Urandom => (1, 9),
             Self::Tty => (5, 0),
             Self::Console => (5, 1),
+            Self::Spare => (240, 0),
         };
         DeviceNumber { major, minor }
     }

@@ -2,7 +2,7 @@
 
 use super::{
     DescriptionId, Device, Errno, FileSystem, Node, OpenFlags, Storage, Wait, inode::Content,
-    pipe::Stuck,
+    pipe::Stuck, spare,
 };
 
 /// Why a call moved nothing.
@@ -132,7 +132,7 @@ impl FileSystem {
             Content::Directory(_) => return Err(Errno::EISDIR.into()),
             Content::Symlink(_) => return Err(Errno::EINVAL.into()),
             Content::File(content) => content.read(offset, to, storage),
-            Content::Device(_) => return read_device(device, to, storage),
+            Content::Device(_) => return read_device(device, offset, to, storage),
             Content::Fifo(pipe) => {
                 let done = match pipe.read(to, storage) {
                     Ok(done) => done,
@@ -168,8 +168,9 @@ impl FileSystem {
         match &mut inode.content {
             Content::Directory(_) | Content::Symlink(_) => Err(Errno::EBADF.into()),
             Content::Device(_) => {
-                let done = write_device(device, from)?;
-                Ok((offset, done))
+                let done = write_device(device, offset, from, storage)?;
+                let moves = device == Some(Device::Spare);
+                Ok((offset + if moves { done as u64 } else { 0 }, done))
             }
             Content::File(content) => {
                 let append = flags.contains(OpenFlags::APPEND);
@@ -205,11 +206,13 @@ fn stop(stuck: Stuck, flags: OpenFlags, wait: Wait) -> Stop {
 
 fn read_device(
     device: Option<Device>,
+    offset: u64,
     to: &mut [u8],
     storage: &mut dyn Storage,
 ) -> Result<usize, Stop> {
     match device.ok_or(Errno::ENXIO)? {
         Device::Null => return Ok(0),
+        Device::Spare => return spare::read(offset, to, storage),
         Device::Zero | Device::Full => to.fill(0),
         Device::Random | Device::Urandom => storage.random(to),
         Device::Console | Device::Tty => return Err(Stop::Terminal),
@@ -217,8 +220,14 @@ fn read_device(
     Ok(to.len())
 }
 
-fn write_device(device: Option<Device>, from: &[u8]) -> Result<usize, Stop> {
+fn write_device(
+    device: Option<Device>,
+    offset: u64,
+    from: &[u8],
+    storage: &mut dyn Storage,
+) -> Result<usize, Stop> {
     match device.ok_or(Errno::ENXIO)? {
+        Device::Spare => spare::write(offset, from, storage),
         Device::Full => Err(Errno::ENOSPC.into()),
         Device::Console | Device::Tty => Err(Stop::Terminal),
         Device::Null | Device::Zero | Device::Random | Device::Urandom => Ok(from.len()),

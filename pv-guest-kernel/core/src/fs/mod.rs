@@ -36,6 +36,7 @@ mod rename;
 mod seek;
 mod size;
 mod space;
+mod spare;
 mod storage;
 mod walk;
 

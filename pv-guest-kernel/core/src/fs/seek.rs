@@ -1,6 +1,8 @@
 //! Moving within a file: `lseek`.
 
-use super::{DescriptionId, Errno, FileSystem, FileType, Ino, MAX_FILE, Node, inode::Content};
+use super::{
+    DescriptionId, Device, Errno, FileSystem, FileType, Ino, MAX_FILE, Node, inode::Content,
+};
 
 /// From where an offset counts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -59,7 +61,7 @@ impl FileSystem {
                 return Ok(place);
             }
         };
-        if self.device(node).is_some() {
+        if self.device(node).is_some_and(|device| device != Device::Spare) {
             return Ok(0);
         }
         let place = base

@@ -1,6 +1,6 @@
 //! What the file system needs of the machine: [`Storage`].
 
-use crate::Pfn;
+use crate::{PAGE, Pfn};
 
 /// Pages for content, and random bytes.
 ///
@@ -25,6 +25,15 @@ pub trait Storage {
     fn name_content(&mut self, _page: Pfn, _content: u64) {}
     /// Fills a page with zeros.
     fn clear(&mut self, page: Pfn);
+    /// Keeps a page's bytes under a number, in place of those before, as long as the machine has memory to
+    /// spare: for `/dev/spare`. False: none are kept under it.
+    fn spare_put(&mut self, _number: u64, _from: &[u8; PAGE]) -> bool {
+        false
+    }
+    /// Gets them back. False: they are not there, and `to` is as it was.
+    fn spare_get(&mut self, _number: u64, _to: &mut [u8; PAGE]) -> bool {
+        false
+    }
     /// Fills with bytes that nobody can guess, for `/dev/random` and `/dev/urandom`.
     fn random(&mut self, to: &mut [u8]);
 }

@@ -10,6 +10,8 @@ const AT_FDCWD: usize = -100_isize as usize;
 
 /// Flags of [`open`] and [`pipe`]: write only, make the file, cut it, do not wait.
 pub const O_WRONLY: usize = 1;
+/// Read and write.
+pub const O_RDWR: usize = 2;
 /// Make the file if it is not there.
 pub const O_CREAT: usize = 0o100;
 /// Cut the file to nothing.

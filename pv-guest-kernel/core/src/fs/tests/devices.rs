@@ -32,6 +32,36 @@ fn each_device_does_what_it_is_for() {
 }
 
 #[test]
+fn spare_memory_has_whole_pages_that_are_there_or_not() {
+    let mut world = world();
+    world.pages.spare_room = 2;
+    let id = world.open("/dev/spare", OpenFlags::RDWR);
+    let page = |byte: u8| vec![byte; PAGE];
+    assert_eq!(world.read(id, PAGE), Ok(vec![]), "nothing was written");
+    assert_eq!(world.write(id, &[page(1), page(2)].concat()), Ok(2 * PAGE));
+    assert_eq!(world.write(id, &page(3)), Err(Errno::ENOSPC.into()), "there is no room");
+    assert_eq!(world.fs.seek(id, PAGE as i64, Seek::Start), Ok(PAGE as u64));
+    assert_eq!(world.read(id, 2 * PAGE), Ok(page(2)), "up to what is not there");
+    assert_eq!(world.read(id, PAGE), Ok(vec![]));
+    // In place of what was there; and nothing is there when that cannot be.
+    assert_eq!(world.fs.seek(id, 0, Seek::Start), Ok(0));
+    assert_eq!(world.write(id, &page(4)), Ok(PAGE));
+    assert_eq!(world.fs.seek(id, 0, Seek::Start), Ok(0));
+    assert_eq!(world.read(id, 2 * PAGE), Ok([page(4), page(2)].concat()));
+    assert_eq!(world.fs.seek(id, 0, Seek::Start), Ok(0));
+    world.pages.spare_room = 1;
+    assert_eq!(world.write(id, &page(5)), Err(Errno::ENOSPC.into()));
+    assert_eq!(world.fs.seek(id, 0, Seek::Start), Ok(0));
+    assert_eq!(world.read(id, 2 * PAGE), Ok(vec![]));
+    for (offset, length) in [(0, 1), (0, PAGE - 1), (1, PAGE), (PAGE as i64 / 2, PAGE)] {
+        assert!(world.fs.seek(id, offset, Seek::Start).is_ok());
+        assert_eq!(world.read(id, length), Err(Errno::EINVAL.into()), "{length} at {offset}");
+        assert_eq!(world.write(id, &vec![0; length]), Err(Errno::EINVAL.into()));
+    }
+    world.close(id);
+}
+
+#[test]
 fn numbers_are_those_of_linux() {
     let world = world();
     for device in Device::ALL {

@@ -27,6 +27,9 @@ pub struct Pages {
     next: u64,
     /// Pages that can still be taken.
     pub left: usize,
+    /// Pages that are kept in spare memory, and how many may be.
+    pub spare: BTreeMap<u64, Box<[u8; PAGE]>>,
+    pub spare_room: usize,
     /// Pages whose content was named, and by which number.
     pub named: Vec<(Pfn, u64)>,
 }
@@ -64,6 +67,18 @@ impl Storage for Pages {
     }
     fn clear(&mut self, page: Pfn) {
         self.write(page, 0, &[0; PAGE]);
+    }
+    fn spare_put(&mut self, number: u64, from: &[u8; PAGE]) -> bool {
+        self.spare.remove(&number);
+        let kept = self.spare.len() < self.spare_room;
+        if kept {
+            self.spare.insert(number, Box::new(*from));
+        }
+        kept
+    }
+    fn spare_get(&mut self, number: u64, to: &mut [u8; PAGE]) -> bool {
+        let found = self.spare.get(&number);
+        found.map(|page| *to = **page).is_some()
     }
     fn random(&mut self, to: &mut [u8]) {
         to.fill(4);
@@ -135,7 +150,14 @@ impl World {
     }
 
     pub fn with(limits: Limits, pages: usize) -> Self {
-        let pages = Pages { pages: BTreeMap::new(), next: 0, left: pages, named: Vec::new() };
+        let pages = Pages {
+            pages: BTreeMap::new(),
+            next: 0,
+            left: pages,
+            spare: BTreeMap::new(),
+            spare_room: 0,
+            named: Vec::new(),
+        };
         Self { fs: FileSystem::new(limits), pages, table: Table::default(), uid: 0, umask: 0 }
     }
 
