@@ -39,7 +39,46 @@ enum Entry {
     },
 }
 
-const _: () = assert!(size_of::<Entry>() == 16);
+/// Bytes of an entry.
+pub const RECORD_BYTES: usize = size_of::<Entry>();
+
+const _: () = assert!(RECORD_BYTES == 16);
+
+/// An entry as it is shown, see [`State::scan_records`](crate::State::scan_records). Nobody looks
+/// for anything by it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Record {
+    /// A page had a content of this hash when the scanner came by, in that frame.
+    Hint {
+        /// The upper half of the hash; the lower half says where the entry lies.
+        tag: u32,
+        /// The page's domain.
+        slot: Slot,
+        /// The page.
+        page: Pfn,
+        /// The frame that it had.
+        frame: Mfn,
+    },
+    /// Pages share a frame of this hash.
+    Shared {
+        /// The upper half of the hash.
+        tag: u32,
+        /// The frame.
+        frame: Mfn,
+        /// How many pages shared it after the last merge; `None` when they are more than the
+        /// field holds.
+        references: Option<u16>,
+    },
+    /// A guest says that this page has the content of an identifier.
+    Content {
+        /// The upper half of the identifier's hash.
+        tag: u32,
+        /// The page's domain.
+        slot: Slot,
+        /// The page.
+        page: Pfn,
+    },
+}
 
 /// What was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,6 +114,31 @@ impl Hints {
         table.try_reserve_exact(wanted).ok()?;
         table.resize(wanted, Entry::Vacant);
         Some(Hints { entries: table, base: frames.base() })
+    }
+
+    /// All that is remembered, and where in the table it lies.
+    pub(super) fn records(&self) -> impl Iterator<Item = (usize, Record)> + '_ {
+        let frame_of = |distance: u32| Mfn(self.base.0 + u64::from(distance));
+        self.entries.iter().enumerate().filter_map(move |(position, entry)| {
+            let record = match *entry {
+                Entry::Vacant => return None,
+                Entry::Hint { tag, page, frame, slot } => Record::Hint {
+                    tag,
+                    slot: Slot(slot.into()),
+                    page: Pfn(page.into()),
+                    frame: frame_of(frame),
+                },
+                Entry::Shared { tag, frame, references, overflow } => Record::Shared {
+                    tag,
+                    frame: frame_of(frame),
+                    references: (!overflow).then_some(references),
+                },
+                Entry::Content { tag, page, slot } => {
+                    Record::Content { tag, slot: Slot(slot.into()), page: Pfn(page.into()) }
+                }
+            };
+            Some((position, record))
+        })
     }
 
     fn window(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
@@ -227,6 +291,9 @@ mod tests {
         let mut found = hints.find(About::Hash, 7, (Slot(0), Pfn(0)));
         assert_eq!(found.next(), Some(Found::Frame(Mfn(500))));
         drop(found);
+        let frames = hints.records().filter(|(_, record)| matches!(record, Record::Shared { .. }));
+        let shown = Record::Shared { tag: 0, frame: Mfn(500), references: None };
+        assert_eq!(frames.collect::<Vec<_>>(), [(7, shown)]);
         hints.forget_frame(7, Mfn(500));
         assert!(matches!(
             hints.find(About::Hash, 7, (Slot(0), Pfn(0))).next(),

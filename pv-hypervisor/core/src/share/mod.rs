@@ -27,6 +27,7 @@ mod xxh3;
 pub(crate) use candidates::Candidates;
 pub use candidates::{PageName, Side};
 pub use hash::HashKind;
+pub use hints::{RECORD_BYTES, Record};
 pub(crate) use look::{Look, Looked};
 pub use merge::Unmerged;
 pub use movable::Movable;

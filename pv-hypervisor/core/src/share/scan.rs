@@ -7,7 +7,7 @@
 
 use super::candidates::{MAX_PAIRS, Pair, Stage};
 use super::hash::{HashKind, Hashing};
-use super::hints::{About, Found, Hints};
+use super::hints::{About, Found, Hints, Record};
 use super::look::Look;
 use super::movable::NextPage;
 use super::{PageName, Side};
@@ -181,6 +181,11 @@ impl<P: Platform> State<P> {
     /// What the scanner has done.
     pub fn scan_counters(&self) -> ScanCounters {
         self.sharing.scanner.as_ref().map(|scanner| scanner.counters).unwrap_or_default()
+    }
+
+    /// What the scanner remembers, and where in its table that lies.
+    pub fn scan_records(&self) -> impl Iterator<Item = (usize, Record)> + '_ {
+        self.sharing.scanner.iter().flat_map(|scanner| scanner.hints.records())
     }
 
     /// One bounded step of sharing: a page is looked at, or pairs that were found are merged. False
