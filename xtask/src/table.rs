@@ -1,7 +1,6 @@
 //! Tables for people: a header, a line below it, numbers at the right.
 
 use comfy_table::{CellAlignment, Table, TableComponent, presets};
-use std::ops::Range;
 
 /// An empty table with that header.
 pub fn new(header: &[impl AsRef<str>]) -> Table {
@@ -14,7 +13,7 @@ pub fn new(header: &[impl AsRef<str>]) -> Table {
 }
 
 /// Puts those columns to the right.
-pub fn align_right(table: &mut Table, columns: Range<usize>) {
+pub fn align_right(table: &mut Table, columns: impl IntoIterator<Item = usize>) {
     for index in columns {
         if let Some(column) = table.column_mut(index) {
             column.set_cell_alignment(CellAlignment::Right);

@@ -6,6 +6,8 @@
 //! is, optimized, which takes four times as long. What they call of the core is optimized still:
 //! the core compiles itself over the model (`pv_core::model`).
 
+pub mod recorder;
+
 use std::vec::Vec;
 
 use hypercall_abi::calls::pte_update::{Target, Update};

@@ -2,17 +2,15 @@
 
 use crate::sharing::{advise, register};
 use core_tests::World;
-use hypercall_abi::calls::console_write::Stream;
+use core_tests::recorder::{Event, Recorder};
 use hypercall_abi::calls::share_advise::Advice;
-use hypercall_abi::{DomainId, Mfn, Pfn, VirtAddr};
-use pv_core::model::ModelMachine;
+use hypercall_abi::{DomainId, Mfn, Pfn};
 use pv_core::share::{PageName, Side};
-use pv_core::{Machine, X86_64};
-use std::cell::RefCell;
+use pv_core::{FRAME_WORDS, X86_64};
 
 /// What was done to the machine, as far as the order matters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Event {
+enum Step {
     /// An entry became read-only.
     Protected(Mfn),
     Flushed,
@@ -25,88 +23,17 @@ enum Event {
     Scrubbed(Mfn),
 }
 
-struct Recorder<'a> {
-    machine: &'a mut ModelMachine<pv_core::format::X86_64>,
-    events: RefCell<Vec<Event>>,
-}
-
-impl Recorder<'_> {
-    fn note(&self, event: Event) {
-        let mut events = self.events.borrow_mut();
-        if events.last() != Some(&event) {
-            events.push(event);
+impl Step {
+    fn of(event: Event) -> Option<Step> {
+        match event {
+            Event::Masked { table, .. } => Some(Step::Protected(table)),
+            Event::Flushed => Some(Step::Flushed),
+            Event::Read { frame, words } => (words >= FRAME_WORDS).then_some(Step::Compared(frame)),
+            Event::Exchanged { table, .. } => Some(Step::Rewritten(table)),
+            Event::Written { frame, value, .. } => Some(Step::Slot(frame, value)),
+            Event::Scrubbed(frame) => Some(Step::Scrubbed(frame)),
+            Event::Permitted { .. } | Event::Filled(_) => panic!("{event:?} is no part of a merge"),
         }
-    }
-}
-
-impl Machine for Recorder<'_> {
-    fn read(&self, frame: Mfn, word: usize) -> u64 {
-        if word == 511 {
-            self.note(Event::Compared(frame));
-        }
-        self.machine.read(frame, word)
-    }
-
-    fn write(&mut self, frame: Mfn, word: usize, value: u64) {
-        self.note(Event::Slot(frame, value));
-        self.machine.write(frame, word, value);
-    }
-
-    fn exchange(&mut self, frame: Mfn, word: usize, value: u64) -> u64 {
-        self.note(Event::Rewritten(frame));
-        self.machine.exchange(frame, word, value)
-    }
-
-    fn fetch_or(&mut self, frame: Mfn, word: usize, bits: u64) -> u64 {
-        self.machine.fetch_or(frame, word, bits)
-    }
-
-    fn fetch_and(&mut self, frame: Mfn, word: usize, bits: u64) -> u64 {
-        self.note(Event::Protected(frame));
-        self.machine.fetch_and(frame, word, bits)
-    }
-
-    fn read_block(&self, frame: Mfn, word: usize, words: &mut [u64]) {
-        self.machine.read_block(frame, word, words);
-    }
-
-    fn zero(&mut self, frame: Mfn) {
-        self.note(Event::Scrubbed(frame));
-        self.machine.zero(frame);
-    }
-
-    fn copy_in(&mut self, frame: Mfn, offset: usize, bytes: &[u8]) {
-        self.machine.copy_in(frame, offset, bytes);
-    }
-
-    fn root_entry(&self, slot: usize) -> u64 {
-        self.machine.root_entry(slot)
-    }
-
-    fn load_root(&mut self, root: Option<Mfn>) {
-        self.note(Event::Flushed);
-        self.machine.load_root(root);
-    }
-
-    fn flush_all(&mut self) {
-        self.note(Event::Flushed);
-        self.machine.flush_all();
-    }
-
-    fn flush_page(&mut self, address: VirtAddr) {
-        self.machine.flush_page(address);
-    }
-
-    fn now(&self) -> u64 {
-        self.machine.now()
-    }
-
-    fn set_alarm(&mut self, deadline: u64) {
-        self.machine.set_alarm(deadline);
-    }
-
-    fn console_write(&mut self, domain: DomainId, stream: Stream, bytes: &[u8]) {
-        self.machine.console_write(domain, stream, bytes);
     }
 }
 
@@ -125,7 +52,7 @@ fn protect_flush_compare_rewrite_release_flush_scrub() {
     let slots = world.p2m(1, 3);
     // Nothing waits to be scrubbed but what is to come.
     while world.state.scrub(&mut world.machine) {}
-    let mut recorder = Recorder { machine: &mut world.machine, events: RefCell::default() };
+    let mut recorder = Recorder::new(&mut world.machine);
     assert!(world.state.want_merge(&recorder, Side::Page(name(1)), name(2)));
     while world.state.sharing.counters.merged == 0 {
         assert!(world.state.merge_step(&mut recorder));
@@ -133,25 +60,25 @@ fn protect_flush_compare_rewrite_release_flush_scrub() {
     let free = world.state.frames.list_lengths();
     assert!(world.state.scrub(&mut recorder));
     assert_eq!(world.state.frames.list_lengths(), (free.0 + 1, free.1 - 1), "the free list grows");
-    let events = recorder.events.into_inner();
+    let events: Vec<Step> = recorder.into_events().into_iter().filter_map(Step::of).collect();
     let tables: Vec<Mfn> = events
         .iter()
-        .filter_map(|event| match event {
-            Event::Protected(table) => Some(*table),
+        .filter_map(|step| match step {
+            Step::Protected(table) => Some(*table),
             _ => None,
         })
         .collect();
     let [first, second] = tables[..] else { panic!("one entry of each page: {tables:?}") };
     let expected = [
-        Event::Protected(first),
-        Event::Protected(second),
-        Event::Flushed,
-        Event::Compared(kept),
-        Event::Compared(gone),
-        Event::Rewritten(second),
-        Event::Slot(slots, kept.0),
-        Event::Flushed,
-        Event::Scrubbed(gone),
+        Step::Protected(first),
+        Step::Protected(second),
+        Step::Flushed,
+        Step::Compared(kept),
+        Step::Compared(gone),
+        Step::Rewritten(second),
+        Step::Slot(slots, kept.0),
+        Step::Flushed,
+        Step::Scrubbed(gone),
     ];
     assert_eq!(events, expected);
 }

@@ -15,6 +15,7 @@ mod give_back;
 mod give_back_kernel;
 mod idle_tax;
 mod isolation;
+mod merge_trace;
 mod oom_burst;
 mod outcome;
 pub mod picture;
@@ -113,6 +114,11 @@ const ALL: &[Entry] = &[
         name: "estimators",
         about: "what a guest needs, estimated in different ways, beside the truth",
         way: Way::OnTheHost(estimators::run),
+    },
+    Entry {
+        name: "merge-trace",
+        about: "two equal pages become one: what the scanner remembers, and what happens in order",
+        way: Way::OnTheHost(merge_trace::run),
     },
     Entry {
         name: "forced",

@@ -97,12 +97,19 @@ impl Rows {
         Rows { title: title.into(), header, rows: Vec::new() }
     }
 
+    /// Whether there is a number in a column: one of words alone is read from the left.
+    fn has_numbers(&self, column: usize) -> bool {
+        let mut cells = self.rows.iter().filter_map(|row| row.get(column));
+        cells.any(|cell| !matches!(cell, Cell::Text(_)))
+    }
+
     fn text(&self) -> String {
         let mut rows = table::new(&self.header);
         for row in &self.rows {
             rows.add_row(row.iter().map(Cell::to_string));
         }
-        table::align_right(&mut rows, 1..self.header.len());
+        let numbers = (1..self.header.len()).filter(|column| self.has_numbers(*column));
+        table::align_right(&mut rows, numbers);
         format!("{}\n\n{}", self.title, table::text(&rows))
     }
 
