@@ -8,6 +8,10 @@
 //!
 //! What is counted is pages read from and written to disks. A page that was never written costs
 //! nothing, a page with a good copy on the disk is not written again.
+//!
+//! The naive way is there to be compared with: the hypervisor takes pages and keeps them nowhere.
+//! That moves nothing, and what the guest finds in such a page is not what it left there. What it
+//! writes to its disk from there is lost on the disk too.
 
 use fastrand::Rng;
 
@@ -16,8 +20,10 @@ use fastrand::Rng;
 pub enum Way {
     /// The guest gives it.
     Balloon,
-    /// The hypervisor takes pages at random.
+    /// The hypervisor takes pages at random, and keeps what is in them on its disk.
     Forced,
+    /// The hypervisor takes pages at random, and what is in them is lost.
+    Stolen,
 }
 
 /// A guest, and what it does.
@@ -39,18 +45,22 @@ pub struct Workload {
     pub seed: u64,
 }
 
-/// Pages that went from and to disks.
+/// What it costs that memory is taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Transfers {
-    /// By the guest.
+pub struct Toll {
+    /// Pages that went from and to the guest's disk.
     pub guest: u64,
-    /// By the hypervisor.
+    /// Pages that went from and to the hypervisor's.
     pub hypervisor: u64,
+    /// Times that something was looked for in a page, and was lost.
+    pub lost: u64,
+    /// Accesses to pages whose data are gone, or that something was written to after they were.
+    pub gone: u64,
 }
 
-impl Transfers {
-    /// Of both.
-    pub const fn all(self) -> u64 {
+impl Toll {
+    /// Pages that went from and to both disks.
+    pub const fn transfers(self) -> u64 {
         self.guest + self.hypervisor
     }
 }
@@ -85,7 +95,7 @@ enum Place {
 struct Brought {
     frame: usize,
     /// The page that went, from the same frame, and whether it had to be written.
-    evicted: Option<bool>,
+    evicted: Option<(usize, bool)>,
     /// Whether the page was read from the disk.
     read: bool,
 }
@@ -121,12 +131,12 @@ impl Pager {
         Some(*frame)
     }
 
-    /// Empties a frame: whether its page had to be written.
-    fn evict(&mut self, frame: usize) -> Option<bool> {
+    /// Empties a frame: the page that was in it, and whether it had to be written.
+    fn evict(&mut self, frame: usize) -> Option<(usize, bool)> {
         let page = self.frames[frame].take()?;
         let Place::Memory { dirty, .. } = self.places[page] else { return None };
         self.places[page] = Place::Disk;
-        Some(dirty)
+        Some((page, dirty))
     }
 
     /// Brings a page into memory that is not there; `choose` names the frame that is emptied.
@@ -159,13 +169,32 @@ impl Pager {
     }
 }
 
+/// Where the data of a page are gone.
+#[derive(Clone, Copy, Default)]
+struct Gone {
+    memory: bool,
+    disk: bool,
+}
+
+/// What the guest does with one of its pages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Read,
+    /// Some of it is written.
+    Write,
+    /// All of it is: what was in it does not matter.
+    Fill,
+}
+
 /// A guest over what it is left with.
 struct Run {
     way: Way,
     guest: Pager,
     hypervisor: Pager,
     random: Rng,
-    transfers: Transfers,
+    toll: Toll,
+    /// Of each page of the processes: whether its data are gone, in memory and on the guest's disk.
+    gone: Vec<Gone>,
 }
 
 impl Run {
@@ -175,37 +204,55 @@ impl Run {
             guest: Pager::new(workload.used, workload.size),
             hypervisor: Pager::new(workload.size, workload.size),
             random: Rng::with_seed(workload.seed),
-            transfers: Transfers::default(),
+            toll: Toll::default(),
+            gone: vec![Gone::default(); workload.used.max(workload.size)],
         }
     }
 
     /// A process uses a page.
     fn access(&mut self, page: usize, write: bool) {
-        if let Some(frame) = self.guest.touch(page, write) {
-            return self.reach(frame, write);
-        }
-        let brought = self.guest.bring(page, write, Pager::clock);
-        if let Some(written) = brought.evicted {
-            self.transfers.guest += u64::from(written);
-            if written {
-                // It is read to be written: the hypervisor must have it in memory for that.
-                self.reach(brought.frame, false);
+        match self.guest.touch(page, write) {
+            Some(frame) => {
+                let reach = if write { Reach::Write } else { Reach::Read };
+                self.gone[page].memory |= !self.reach(frame, reach);
             }
+            None => self.bring(page, write),
         }
-        self.transfers.guest += u64::from(brought.read);
-        self.reach(brought.frame, true);
+        self.toll.gone += u64::from(self.gone[page].memory);
     }
 
-    /// The guest reads or writes one of its pages.
-    fn reach(&mut self, page: usize, write: bool) {
+    /// The guest brings a page into memory, in place of another if need be.
+    fn bring(&mut self, page: usize, write: bool) {
+        let brought = self.guest.bring(page, write, Pager::clock);
+        if let Some((old, true)) = brought.evicted {
+            self.toll.guest += 1;
+            // It is read to be written: the hypervisor must have it in memory for that.
+            let kept = self.reach(brought.frame, Reach::Read);
+            self.gone[old].disk = self.gone[old].memory || !kept;
+        }
+        self.toll.guest += u64::from(brought.read);
+        self.reach(brought.frame, Reach::Fill);
+        let gone = &mut self.gone[page];
+        gone.memory = brought.read && gone.disk;
+    }
+
+    /// The guest reads or writes one of its pages. False: what it left there is gone.
+    fn reach(&mut self, page: usize, reach: Reach) -> bool {
+        let write = reach != Reach::Read;
         if self.way == Way::Balloon || self.hypervisor.touch(page, write).is_some() {
-            return;
+            return true;
         }
         let random = &mut self.random;
         let brought =
             self.hypervisor.bring(page, write, |pager| random.usize(..pager.frames.len()));
-        let written = brought.evicted.unwrap_or(false);
-        self.transfers.hypervisor += u64::from(written) + u64::from(brought.read);
+        if self.way == Way::Stolen {
+            let lost = brought.read && reach != Reach::Fill;
+            self.toll.lost += u64::from(lost);
+            return !lost;
+        }
+        let written = brought.evicted.is_some_and(|(_, written)| written);
+        self.toll.hypervisor += u64::from(written) + u64::from(brought.read);
+        true
     }
 
     /// The guest has only so many pages from here on.
@@ -219,8 +266,8 @@ impl Run {
                         Some(frame) => frame,
                         None => {
                             let frame = self.guest.clock();
-                            let written = self.guest.evict(frame).unwrap_or(false);
-                            self.transfers.guest += u64::from(written);
+                            let written = self.guest.evict(frame).is_some_and(|(_, dirty)| dirty);
+                            self.toll.guest += u64::from(written);
                             frame
                         }
                     };
@@ -229,13 +276,14 @@ impl Run {
                 }
                 self.guest.renumber(&gone);
             }
-            Way::Forced => {
+            Way::Forced | Way::Stolen => {
                 let mut frames: Vec<usize> = (0..self.hypervisor.frames.len()).collect();
                 self.random.shuffle(&mut frames);
                 let mut gone = vec![false; frames.len()];
                 for &frame in &frames[left..] {
-                    let written = self.hypervisor.evict(frame).unwrap_or(false);
-                    self.transfers.hypervisor += u64::from(written);
+                    let written = self.hypervisor.evict(frame).is_some_and(|(_, dirty)| dirty);
+                    let kept = self.way == Way::Forced && written;
+                    self.toll.hypervisor += u64::from(kept);
                     gone[frame] = true;
                 }
                 self.hypervisor.free.retain(|&frame| !gone[frame]);
@@ -286,9 +334,9 @@ impl Zipf {
     }
 }
 
-/// What a guest transfers that goes on with its work when half its memory is gone, the taking
+/// What it costs a guest that goes on with its work when half its memory is gone, the taking
 /// itself included.
-pub fn busy(way: Way, workload: &Workload) -> Transfers {
+pub fn busy(way: Way, workload: &Workload) -> Toll {
     let mut run = Run::new(way, workload);
     let mut random = Rng::with_seed(workload.seed ^ 0xbeef);
     let zipf = Zipf::new(workload.used, workload.exponent);
@@ -300,19 +348,19 @@ pub fn busy(way: Way, workload: &Workload) -> Transfers {
         run.access(page, random.u8(..100) < workload.writes);
     };
     (0..workload.accesses / 2).for_each(|_| step(&mut run));
-    run.transfers = Transfers::default();
+    run.toll = Toll::default();
     run.take(workload.left);
     (0..workload.accesses).for_each(|_| step(&mut run));
-    run.transfers
+    run.toll
 }
 
 /// What it costs to take memory from a guest that has written all of it and needs only what it is
 /// left with: the rest its processes have given back.
-pub fn stale(way: Way, workload: &Workload) -> Transfers {
+pub fn stale(way: Way, workload: &Workload) -> Toll {
     let mut run = Run::new(way, workload);
     (0..workload.size).for_each(|page| run.access(page, true));
     (workload.left..workload.size).for_each(|page| run.guest.forget(page));
     run.take(workload.left);
     (0..workload.left).for_each(|page| run.access(page, false));
-    run.transfers
+    run.toll
 }
