@@ -3,7 +3,7 @@
 //! balloons and the sampler see of it.
 //!
 //! [`reclaim`] is about one guest, page by page: what it costs to take memory from it in one way or
-//! another.
+//! another; [`threshold`] about what it means that a part of what is idle can be taken.
 //!
 //! Everything follows from a seed. It is a model: it ranks policies, and its absolute figures are
 //! its own.
@@ -15,6 +15,7 @@ mod fleet;
 mod machine;
 pub mod reclaim;
 mod result;
+pub mod threshold;
 pub mod timing;
 mod trace;
 
