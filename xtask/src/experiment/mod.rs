@@ -19,6 +19,7 @@ mod merge_trace;
 mod oom_burst;
 mod outcome;
 pub mod picture;
+mod pure_share;
 mod solver;
 mod spare_cache;
 mod tax_sweep;
@@ -89,6 +90,11 @@ const ALL: &[Entry] = &[
         name: "idle-tax",
         about: "two guests of 256 MB, one idle: ESX's experiment",
         way: Way::OnTheHost(idle_tax::run),
+    },
+    Entry {
+        name: "pure-share",
+        about: "memory by shares alone: 2:1 shares are 2:1 pages, and a hoarder keeps what it has",
+        way: Way::OnTheHost(pure_share::run),
     },
     Entry {
         name: "tax-sweep",
@@ -233,7 +239,7 @@ mod tests {
 
     #[test]
     fn figures_that_do_not_depend_on_time_hold() {
-        for name in ["idle-tax", "admission", "estimators", "forced"] {
+        for name in ["idle-tax", "pure-share", "admission", "estimators", "forced"] {
             let outcome = outcome(name);
             assert_eq!(outcome.missed().collect::<Vec<_>>(), Vec::<String>::new(), "{name}");
             assert!(outcome.figures.iter().any(|figure| figure.holds.is_some()), "{name}");
