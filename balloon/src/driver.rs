@@ -121,6 +121,11 @@ impl Balloon {
         repeat(pages as u64, |left| self.inflate_step(port, left))
     }
 
+    /// [`inflate`](Self::inflate), by what becomes of the memory: the hypervisor reclaims it.
+    pub fn reclaim<P: BalloonPort>(&mut self, port: &mut P, pages: usize) -> Report {
+        self.inflate(port, pages)
+    }
+
     /// One bounded step of [`inflate`](Self::inflate): whole extents if `pages` are that many and
     /// the kernel has some, else single pages. It is [`Stop::Complete`] when nothing is in the way
     /// of the next.
@@ -194,6 +199,11 @@ impl Balloon {
     /// counted, as they never left.
     pub fn deflate<P: BalloonPort>(&mut self, port: &mut P, pages: usize) -> Report {
         repeat(pages as u64, |left| self.deflate_step(port, left))
+    }
+
+    /// [`deflate`](Self::deflate), by what becomes of the memory: the hypervisor gives it back.
+    pub fn give<P: BalloonPort>(&mut self, port: &mut P, pages: usize) -> Report {
+        self.deflate(port, pages)
     }
 
     /// One bounded step of [`deflate`](Self::deflate): whole extents if `pages` are that many, the
