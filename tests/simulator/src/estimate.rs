@@ -8,7 +8,7 @@
 //! | sampling | 100 pages a period: whether they are touched | Waldspurger 2002; `balloon::activity` |
 //! | one average | the same, with one of the three averages alone | the same |
 //! | refaults | pages that come back from the disk | Lu and Shen 2007; Geiger, 2006 |
-//! | reuse | how many pages are used between two uses of one, for one page of 64 | Mattson 1970; SHARDS, 2015 |
+//! | miss-ratio curve | how many pages are used between two uses of one, for one page of 64: how many uses would miss with how much memory | Mattson 1970; SHARDS, 2015 |
 
 use balloon::activity::{Averages, Part, PickedPage, Sampler};
 use balloon::policy::Pages;
@@ -25,7 +25,8 @@ pub enum Way {
     Fast,
     /// What it has, and what it reads again in a period.
     Refaults,
-    /// The least memory with which one use in a hundred would miss.
+    /// The miss-ratio curve, by the reuse of pages: the least memory with which one use in a
+    /// hundred would miss.
     Reuse,
 }
 
@@ -40,7 +41,7 @@ impl Way {
             Way::Slow => "sampling, slow average",
             Way::Fast => "sampling, fast average",
             Way::Refaults => "refaults",
-            Way::Reuse => "reuse distances, 1 of 64",
+            Way::Reuse => "miss-ratio curve, 1 page of 64",
         }
     }
 }

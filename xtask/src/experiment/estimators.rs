@@ -45,7 +45,9 @@ pub fn run() -> Result<Outcome> {
         let all: Vec<Watched> =
             (0..SEEDS).map(|seed| watch(SIZE, Pages::from_mib(given), &needs(), seed)).collect();
         let header = ["estimate", "error %", "periods to rise", "periods to fall"];
-        let title = format!("Need of 50, 250 and again 50 MB, of a guest that has {given} MB");
+        let title = format!(
+            "Error against the truth: need of 50, 250 and again 50 MB, of a guest that has {given} MB"
+        );
         let mut rows = Rows::new(title, &header);
         for way in Way::ALL {
             let error: f64 = all.iter().map(|watched| watched.error(way, SIZE)).sum();
@@ -104,7 +106,7 @@ pub fn run() -> Result<Outcome> {
         limit: None,
     };
     let remarks = vec![
-        "Right is within a tenth of the guest's size. Samples cannot see beyond what a guest has, refaults not within it; distances of reuse see both, and want every use of one page in 64. What ships is sampling, and refaults as a sign of pressure.".into(),
+        "Right is within a tenth of the guest's size. Samples cannot see beyond what a guest has, refaults not within it; a miss-ratio curve, by distances of reuse, sees both, and wants every use of one page in 64. What ships is sampling, and refaults as a sign of pressure.".into(),
     ];
     Ok(Outcome { tables, figures, remarks, picture })
 }
