@@ -86,7 +86,8 @@ pub fn run() -> Result<Outcome> {
         limit: None,
     };
     let remarks = vec![
-        "Throughput is the guest's: an experiment that boots two of them has to show it.".into(),
+        "Throughput is the guest's: the experiment idle-tax-booted boots two of them for it."
+            .into(),
     ];
     Ok(Outcome { tables: vec![rows], figures, remarks, picture })
 }

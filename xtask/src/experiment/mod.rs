@@ -14,6 +14,7 @@ mod freed_returns;
 mod give_back;
 mod give_back_kernel;
 mod idle_tax;
+mod idle_tax_booted;
 mod isolation;
 mod merge_trace;
 mod oom_burst;
@@ -135,6 +136,11 @@ const ALL: &[Entry] = &[
         name: "forced-booted",
         about: "boots guests: memory taken by balloon and by force, for the same work",
         way: Way::Booted(forced_booted::run),
+    },
+    Entry {
+        name: "idle-tax-booted",
+        about: "boots guests: one idle, one that pages; its work without and with the tax",
+        way: Way::Booted(idle_tax_booted::run),
     },
     Entry {
         name: "balloon-size",
