@@ -12,8 +12,12 @@ const THIRD: Page = Page { domain: 3, page: 102 };
 const CHANGED: Page = Page { domain: 1, page: 103 };
 const LATE: Page = Page { domain: 2, page: 104 };
 
+/// Pages whose guests say what is in them, by the same number.
+const NAMED: [Page; 2] = [Page { domain: 1, page: 105 }, Page { domain: 3, page: 106 }];
+
 const CONTENT: u64 = 7;
 const OTHER_CONTENT: u64 = 9;
+const NAMED_CONTENT: u64 = 11;
 
 /// Plays it: everything that there is to tell.
 pub fn play() -> Vec<Line> {
@@ -22,20 +26,20 @@ pub fn play() -> Vec<Line> {
         tracer.fill(page, CONTENT);
     }
     tracer.begin("a hint");
-    tracer.advise(FIRST);
+    tracer.advise(FIRST, 0);
     tracer.until(|world| world.state.scan_records().count() == 1);
     tracer.show_records("before the merge");
     tracer.show_pages("before the merge");
 
     tracer.begin("a merge");
-    tracer.advise(SECOND);
+    tracer.advise(SECOND, 0);
     tracer.until(|world| world.state.sharing.counters.merged == 1);
     tracer.scrub();
     tracer.show_records("after the merge");
     tracer.show_pages("after the merge");
 
     tracer.begin("a third page");
-    tracer.advise(THIRD);
+    tracer.advise(THIRD, 0);
     tracer.until(|world| world.state.sharing.counters.merged == 2);
     tracer.scrub();
     tracer.show_records("with a third page");
@@ -49,14 +53,23 @@ pub fn play() -> Vec<Line> {
     tracer.begin("a hint that does not hold");
     tracer.fill(CHANGED, OTHER_CONTENT);
     tracer.fill(LATE, OTHER_CONTENT);
-    tracer.advise(CHANGED);
+    tracer.advise(CHANGED, 0);
     let known = tracer.world.state.scan_records().count();
     tracer.until(|world| world.state.scan_records().count() > known + 1);
     tracer.write(CHANGED, 5, 0xbad);
-    tracer.advise(LATE);
+    tracer.advise(LATE, 0);
     tracer.until(|world| world.state.scan_counters().stale == 1);
     tracer.show_records("after the hint that does not hold");
     tracer.show_pages("after the hint that does not hold");
+
+    tracer.begin("pages that are named");
+    for page in NAMED {
+        tracer.fill(page, NAMED_CONTENT);
+        tracer.advise(page, NAMED_CONTENT);
+    }
+    let merged = tracer.world.state.sharing.counters.merged;
+    tracer.until(|world| world.state.sharing.counters.merged > merged);
+    tracer.show_pages("after pages that are named");
     tracer.into_lines()
 }
 
@@ -157,5 +170,17 @@ mod tests {
         let [.., rehashed, forgotten, _] = &events[..] else { panic!("{events:?}") };
         assert_eq!((rehashed.what, rehashed.page), (What::Rehashed, Some(CHANGED)));
         assert_eq!((forgotten.what, forgotten.page), (What::Forgotten, Some(CHANGED)));
+    }
+
+    #[test]
+    fn what_guests_name_alike_is_compared_and_merged_without_a_look() {
+        let events = events(&play(), "pages that are named");
+        let of_named: Vec<What> = events
+            .iter()
+            .filter(|event| event.page.is_some_and(|page| NAMED.contains(&page)))
+            .map(|event| event.what)
+            .collect();
+        use What::*;
+        assert_eq!(of_named, [Protected, Protected, Compared, Compared, Redirected, SlotWritten]);
     }
 }

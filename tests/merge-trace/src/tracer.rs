@@ -110,10 +110,10 @@ impl Tracer {
         self.written.insert(page, words);
     }
 
-    /// The page's domain lets it be shared from now on.
-    pub fn advise(&mut self, page: Page) {
+    /// The page's domain lets it be shared from now on; `content` names what is in it, 0 does not.
+    pub fn advise(&mut self, page: Page, content: u64) {
         let advice = Advice::Share;
-        let advise = ShareAdvise { first: Pfn(page.page), count: 1, advice, content: 0 };
+        let advise = ShareAdvise { first: Pfn(page.page), count: 1, advice, content };
         self.world.call(place(page), &advise).expect("its P2M is registered");
     }
 

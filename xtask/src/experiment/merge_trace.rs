@@ -134,6 +134,9 @@ const ORDER: [What; 9] = [
 const BREAK: [What; 5] =
     [What::Faulted, What::Copied, What::Permitted, What::SlotWritten, What::Flushed];
 
+/// In the course of which pages are merged that guests have named.
+const NAMED: &str = "pages that are named";
+
 /// Runs it.
 pub fn run() -> Result<Outcome> {
     let mut command = Command::new(toolchain::cargo());
@@ -251,7 +254,7 @@ fn figures(bytes: &BTreeSet<u64>, events: &[&Event], pages: &[Pages<'_>]) -> Res
     let steps: BTreeSet<u64> = merge.iter().take(ORDER.len()).map(|event| event.step).collect();
     let references: Vec<u64> = events
         .iter()
-        .filter(|event| event.what == What::References)
+        .filter(|event| event.what == What::References && event.stage != NAMED)
         .filter_map(|event| event.count)
         .collect();
     let [before, after, third, written, ..] = pages else {
@@ -271,6 +274,15 @@ fn figures(bytes: &BTreeSet<u64>, events: &[&Event], pages: &[Pages<'_>]) -> Res
     let stale = of("a hint that does not hold");
     let met = stale.iter().filter(|event| event.what == What::HintMet).count();
     let compared = stale.iter().filter(|event| event.what == What::Compared).count();
+    let named = of(NAMED);
+    let pages_named: BTreeSet<Page> = named
+        .iter()
+        .filter(|event| event.what == What::Compared)
+        .filter_map(|event| event.page)
+        .collect();
+    let looks = named.iter().filter(|event| event.what == What::LookedAt);
+    let looks = looks.filter(|event| event.page.is_some_and(|page| pages_named.contains(&page)));
+    let looks = looks.count();
     Ok(vec![
         figure(
             "bytes of a record",
@@ -296,6 +308,12 @@ fn figures(bytes: &BTreeSet<u64>, events: &[&Event], pages: &[Pages<'_>]) -> Res
             "2, 3, 2",
             references.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
             references == [2, 3, 2],
+        ),
+        figure(
+            "looks at pages that guests have named alike, until they are merged",
+            "0 (Satori, XLH: found when they are read)",
+            looks.to_string(),
+            looks == 0 && pages_named.len() == 2,
         ),
         figure(
             "pages that a write gives another frame",
@@ -385,6 +403,8 @@ mod tests {
         lines.extend(breaks.map(|what| event("a write", 51, what, 2)));
         lines.push(pages([615, 1272, 615], 635));
         lines.push(event("a hint that does not hold", 52, "hint_met", 0));
+        let named = event(NAMED, 53, "compared", 0);
+        lines.extend([named.replace("101", "105"), named]);
         lines.join("\n")
     }
 
