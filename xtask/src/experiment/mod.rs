@@ -4,6 +4,7 @@
 mod admission;
 mod balloon_size;
 mod booted;
+mod comparison;
 mod cow_storm;
 mod domains;
 mod estimators;
@@ -31,6 +32,7 @@ use crate::{table, workspace};
 use anyhow::{Context, Result, bail};
 use booted::Booting;
 use clap::Args;
+use comparison::{Comparison, Extent};
 use outcome::Outcome;
 use std::path::PathBuf;
 
@@ -49,6 +51,9 @@ pub struct Experiment {
     /// Fail when a figure is not what it has to be.
     #[arg(long)]
     check: bool,
+    /// Of the comparison: run those that boot machines, too. Takes many minutes.
+    #[arg(long)]
+    booted: bool,
     /// Of one that boots machines: their architecture, x86_64 if it is not given.
     #[arg(long)]
     arch: Option<Arch>,
@@ -197,14 +202,25 @@ impl Experiment {
             for entry in ALL {
                 rows.add_row([entry.name, entry.about]);
             }
+            rows.add_row([comparison::NAME, comparison::ABOUT]);
             println!("{}", table::text(&rows));
             return Ok(());
         };
+        let may = MayInstall(!self.no_install);
+        if name == comparison::NAME {
+            if self.picture.is_some() || self.arch.is_some() && !self.booted {
+                bail!("the comparison is a page, and boots machines with --booted alone");
+            }
+            let extent = Extent { booted: self.booted, arch: self.arch, may };
+            return compare(extent, self.json, self.check);
+        }
+        if self.booted {
+            bail!("--booted is for the experiment `{}`", comparison::NAME);
+        }
         let Some(entry) = ALL.iter().find(|entry| entry.name == name) else {
             let names: Vec<_> = ALL.iter().map(|entry| entry.name).collect();
             bail!("there is no experiment `{name}`; there are {}", names.join(", "));
         };
-        let may = MayInstall(!self.no_install);
         let outcome =
             entry.run(self.arch, may).with_context(|| format!("the experiment {name}"))?;
         let path = match self.picture {
@@ -226,12 +242,30 @@ impl Experiment {
             println!("{}", outcome.text());
             println!("picture: {}", path.display());
         }
-        let missed: Vec<_> = outcome.missed().collect();
-        if self.check && !missed.is_empty() {
-            bail!("not what it has to be: {}", missed.join("; "));
-        }
-        Ok(())
+        fail_if(self.check, outcome.missed().collect())
     }
+}
+
+/// Runs the comparison, and writes its page.
+fn compare(extent: Extent, json: bool, check: bool) -> Result<()> {
+    let comparison = Comparison::make(ALL, extent)?;
+    let path = workspace::target_folder("experiments")?.join(format!("{}.html", comparison::NAME));
+    std::fs::write(&path, comparison.html()?)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    if json {
+        println!("{:#}", comparison.json());
+    } else {
+        println!("{}page: {}", comparison.text(), path.display());
+    }
+    fail_if(check, comparison.missed())
+}
+
+/// Fails for figures that are not what they have to be, if that was asked for.
+fn fail_if(check: bool, missed: Vec<String>) -> Result<()> {
+    if check && !missed.is_empty() {
+        bail!("not what it has to be: {}", missed.join("; "));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

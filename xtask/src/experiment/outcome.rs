@@ -98,7 +98,7 @@ impl Rows {
     }
 
     /// Whether there is a number in a column: one of words alone is read from the left.
-    fn has_numbers(&self, column: usize) -> bool {
+    pub fn has_numbers(&self, column: usize) -> bool {
         let mut cells = self.rows.iter().filter_map(|row| row.get(column));
         cells.any(|cell| !matches!(cell, Cell::Text(_)))
     }
