@@ -21,9 +21,9 @@ const MAXIMUM: u64 = 85 * MIB;
 const TOUCHED: u64 = 58;
 
 /// Seconds until the work begins, in which the idle guest is found to be so, and after which the
-/// idle guest ends.
+/// idle guest ends, when the work has long been done.
 const BEFORE: u64 = 60;
-const ALL: u64 = 120;
+const ALL: u64 = 240;
 
 /// Pages of the working guest's swap area.
 const SWAP: u64 = 5_120;
@@ -90,6 +90,7 @@ impl Found {
             text.lines().filter_map(|line| line.strip_prefix("pass ")).map(number).collect();
         let ups = ups.context("a time cannot be read")?;
         ensure!(ups.len() == PASSES + 1, "{} passes were made", ups.len());
+        ensure!(ups[PASSES] < ALL as f64, "the idle guest ended before the work was done");
         let swapped = text.lines().find_map(|line| line.strip_prefix("pswpin "));
         let swapped_in = swapped
             .and_then(|pages| pages.trim().parse().ok())
