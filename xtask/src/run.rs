@@ -71,8 +71,8 @@ pub struct Run {
     #[arg(long, value_name = "MS", requires = "policy", value_parser = clap::value_parser!(u64).range(10..=600_000))]
     round: Option<u64>,
     /// A demonstration: `overcommit`, guests whose maxima exceed the machine; `sharing`, clones
-    /// whose pages share frames. With --share the former's guests share frames, too; with --store there is
-    /// one more, from which memory is taken by force as it gives none.
+    /// whose pages share frames. --share says how fast the former looks for pages that are alike; with --store
+    /// there is one guest more, from which memory is taken by force as it gives none.
     #[arg(long, value_name = "NAME", conflicts_with_all = [
         "native", "guest", "manifest", "guests", "memory", "debug", "gdb", "focus", "trace", "plain", "keep", "census",
     ])]

@@ -1,5 +1,6 @@
 //! `overcommit`: three guests whose maxima together exceed the machine. One after the other needs
-//! much memory, borrows it from what the others do not use, and gives it back.
+//! much memory, borrows it from what the others do not use, and gives it back. What is in it is different on
+//! each page; what the guests have alike besides shares frames.
 
 use super::Setting;
 use super::owners::{self, Map};
@@ -13,6 +14,7 @@ use pv_wire::{MemorySample, RunReport, SharingSample};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::num::NonZero;
 use std::path::PathBuf;
 
 const MIB: u64 = 1 << 20;
@@ -32,6 +34,9 @@ const HELD: u64 = 14;
 /// Seconds from one guest's burst to the next one's.
 const APART: u64 = 9;
 
+/// Pages of each guest that are looked at a second, for such as are alike, if nothing else is said.
+const SHARE: u64 = 1000;
+
 /// The guest that does not co-operate, when there is something to take its memory by force with: what it
 /// has, of which it uses little, and files that it writes, so many, and looks at again at the end.
 const STUBBORN: u64 = 72 * MIB;
@@ -47,7 +52,7 @@ fn script(guest: u64) -> String {
         "sleep {before}\n\
          i=0\n\
          while [ $i -lt {PARTS} ]; do\n\
-           dd if=/dev/zero bs={PART}M count=1 2>/dev/null | sleep {HELD} &\n\
+           dd if=/dev/urandom bs={PART}M count=1 2>/dev/null | sleep {HELD} &\n\
            i=$((i+1))\n\
            sleep 1\n\
          done\n\
@@ -75,7 +80,8 @@ fn stubborn() -> String {
 
 /// Runs it, and draws.
 pub fn run(setting: &Setting<'_>) -> Result<()> {
-    let Setting { arch, may, share, limit, json, .. } = *setting;
+    let Setting { arch, may, limit, json, .. } = *setting;
+    let share = setting.share.map_or(SHARE, NonZero::get);
     let policy = setting.policy.unwrap_or("idle-tax:75");
     let guest = |name: String, [memory, max_memory]: [u64; 2], words: &str, script| Actor {
         name,
@@ -94,10 +100,7 @@ pub fn run(setting: &Setting<'_>) -> Result<()> {
         guest(name, [MEMORY, MAXIMUM], "balloon=offer", script(number))
     };
     let mut actors: Vec<Actor> = (0..GUESTS).map(borrows).collect();
-    let mut words = format!("policy={policy} round=500");
-    if let Some(share) = share {
-        let _ = write!(words, " share={share}");
-    }
+    let mut words = format!("policy={policy} round=500 share={share}");
     let mut machine = MACHINE;
     if let Some(store) = setting.store {
         let swap = if setting.swap_disk.is_some() { "disk" } else { "0" };
@@ -112,7 +115,7 @@ pub fn run(setting: &Setting<'_>) -> Result<()> {
         limit,
         memory: machine,
         words,
-        group: share.map_or(0, |_| 1),
+        group: 1,
         swap_disk: setting.swap_disk,
         keyed_groups: setting.keyed_groups.to_vec(),
         shown: !json,
@@ -141,10 +144,8 @@ pub fn run(setting: &Setting<'_>) -> Result<()> {
     let mut drawn = vec![
         ("memory.svg", svg(&lines(&report.memory, &names))?),
         ("owned.svg", svg(&stacked(&report.memory, &names))?),
+        ("sharing.svg", svg(&sharing::over_time("overcommit", &report.shared))?),
     ];
-    if !report.shared.is_empty() {
-        drawn.push(("sharing.svg", svg(&sharing::over_time("overcommit", &report.shared))?));
-    }
     let looks = match &maps[..] {
         [first, .., last] => {
             let most = maps.iter().min_by_key(|map| map.count(0)).unwrap_or(last);
@@ -180,10 +181,10 @@ pub fn run(setting: &Setting<'_>) -> Result<()> {
                 said.lines().any(|line| line == FILES.to_string()),
                 "the guest that gives nothing has lost something: {said}"
             );
-            // Where pages may share frames, that can be all that is taken.
-            let away = report.away.unwrap_or_default();
+            // Pages that share frames can be all that is taken.
+            let (away, sharing) = (report.away.unwrap_or_default(), report.sharing);
             ensure!(
-                away.put_away > 0 || share.is_some(),
+                away.put_away > 0 || sharing.is_some_and(|sharing| sharing.merged > 0),
                 "nothing was taken from the guest that gives nothing"
             );
             continue;
@@ -214,6 +215,7 @@ fn for_programs(
                 "target": sample.target,
                 "active": sample.active,
                 "reported_free": sample.reported,
+                "needed": sample.needed,
                 "machine_free": sample.free,
             })
         });
