@@ -3,7 +3,7 @@
 
 use super::sharing;
 use alloc::vec::Vec;
-use kernel_core::memory::{BLOCK, Frames, Kind};
+use kernel_core::memory::{BLOCK, Frames};
 use pv_guest::{
     abi::Pfn,
     memory::Memory,
@@ -38,10 +38,7 @@ impl Pages {
         memory.allocate_all_but(KEPT, &mut hand_over);
         for page in (0..span).map(Pfn).filter(|page| memory.p2m().frame_of(*page).is_none()) {
             lend(page);
-            frames.add(page);
-            if let Ok(page) = frames.take(Kind::Kernel) {
-                frames.make_hole(page);
-            }
+            frames.add_hole(page);
         }
         // Once, before anything runs, each block is looked at: what has an extent behind it the core
         // keeps together, for the balloon.

@@ -26,7 +26,7 @@ const DEMOS: &[Demo] = &[
     Demo { title: "32 guests", options: &["--guests", "32"] },
 ];
 
-/// A manifest with most of its keys.
+/// A manifest with most of its keys. The memory of one domain ends in the middle of an extent.
 const MANIFEST: &str = r#"
 memory = "256M"
 [options]
@@ -34,7 +34,7 @@ slice_ms = 5
 scatter_seed = 7
 [[domain]]
 name = "left"
-memory = "16M"
+memory = "15M"
 max_memory = "32M"
 command_line = "peer=2"
 [[domain]]

@@ -218,6 +218,15 @@ impl Frames {
         Kind::ALL[(record >> LOW) as usize]
     }
 
+    /// Brings an absent page in that has no memory: it is a hole from the start.
+    ///
+    /// # Panics
+    /// If it is not [`Kind::Absent`].
+    pub fn add_hole(&mut self, page: Pfn) {
+        self.expect(page, Kind::Absent);
+        self.become_hole(page, Kind::Absent);
+    }
+
     /// The balloon took the memory of a page: it is a hole.
     ///
     /// # Panics
@@ -225,10 +234,14 @@ impl Frames {
     pub fn make_hole(&mut self, page: Pfn) {
         self.expect(page, Kind::Kernel);
         assert!(self.uses(page) == 1, "page {} is made a hole, and still used", page.0);
+        self.become_hole(page, Kind::Kernel);
+    }
+
+    fn become_hole(&mut self, page: Pfn, from: Kind) {
         self.free.keep_whole(page.0 as u32, false);
         let next = self.holes.put(page.0 as u32);
         self.records[page.0 as usize] = (Kind::Hole as u32) << LOW | next;
-        self.moved(Kind::Kernel, Kind::Hole);
+        self.moved(from, Kind::Hole);
     }
 
     /// Takes a hole to give it memory: a page of the kernel's with one use, as
@@ -367,6 +380,23 @@ mod tests {
         assert_eq!(frames.shortfall(), 6);
         let kernel = core::iter::from_fn(|| frames.take(Kind::Kernel).ok()).count();
         assert_eq!((kernel, frames.count(Kind::Free)), (2, 0));
+    }
+
+    #[test]
+    fn a_page_without_memory_is_a_hole_whatever_else_is_free() {
+        // The memory ends in the middle of a block: its pages come in before those that have none.
+        let (span, present) = (2 * BLOCK, BLOCK + BLOCK / 2);
+        let mut frames = Frames::new(span);
+        (0..present).rev().for_each(|page| frames.add(Pfn(page)));
+        (present..span).for_each(|page| frames.add_hole(Pfn(page)));
+        assert_eq!((frames.count(Kind::Free), frames.count(Kind::Hole)), (present, BLOCK / 2));
+        for page in 0..span {
+            let kind = if page < present { Kind::Free } else { Kind::Hole };
+            assert_eq!(frames.kind(Pfn(page)), kind, "page {page}");
+        }
+        while let Ok(page) = frames.take(Kind::Anonymous) {
+            assert!(page.0 < present, "page {} has no memory", page.0);
+        }
     }
 
     #[test]
