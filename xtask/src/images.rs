@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The hypervisor's package.
 pub const HYPERVISOR: &str = "pv-hypervisor";
@@ -37,6 +38,34 @@ const DEBUG_SETTINGS: &str = ".cargo/image-debug.toml";
 /// scripts) is built once for all of them.
 const FOLDER: &str = "images";
 
+/// Variable of the environment by which `cargo xtask test` says to what it starts of which architectures
+/// images are as they should be: their names, each with a space behind it.
+const AS_THEY_ARE: &str = "PARAVANE_IMAGES_AS_THEY_ARE";
+
+/// The same, within this process.
+static BUILT: Mutex<String> = Mutex::new(String::new());
+
+fn built() -> MutexGuard<'static, String> {
+    BUILT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on images of this workspace for an architecture that are there are taken as they are, by this
+/// process and by those that [`tell`] has told: tests boot a hundred machines, and would ask Cargo each time.
+pub fn take_as_they_are(arch: Arch) {
+    built().push_str(&format!("{arch} "));
+}
+
+/// Tells a process of our own that is to be started which images are to be taken as they are.
+pub fn tell(command: &mut Command) {
+    command.env(AS_THEY_ARE, &*built());
+}
+
+fn are_built(arch: Arch) -> bool {
+    let told = std::env::var(AS_THEY_ARE).unwrap_or_default();
+    let name = format!("{arch} ");
+    built().contains(&name) || told.contains(&name)
+}
+
 /// Builds images for one architecture.
 pub struct Builder {
     arch: Arch,
@@ -60,6 +89,10 @@ impl Builder {
     pub fn package(&self, package: &str) -> Result<PathBuf> {
         let kind = if self.debug { "debug" } else { "release" };
         let folder = workspace::target_folder(&format!("{kind}-images/{}", self.arch))?;
+        let there = folder.join(package);
+        if are_built(self.arch) && there.exists() {
+            return Ok(there);
+        }
         // Cargo has one place for both kinds of an image, of which this one is not to be taken by
         // whoever else builds.
         let lock = workspace::target_folder(FOLDER)?.join(format!("{}.lock", self.arch));

@@ -3,6 +3,7 @@
 
 use super::count::{Count, one};
 use crate::arch::Arch;
+use crate::images;
 use crate::packages::MayInstall;
 use crate::process;
 use crate::progress::Progress;
@@ -79,6 +80,7 @@ impl Ran {
 pub fn command(arch: Arch, may: MayInstall) -> Result<Command> {
     let own = std::env::current_exe().context("cannot find our own program")?;
     let mut command = Command::new(own);
+    images::tell(&mut command);
     command.args(["run", "--arch", arch.name(), "--json"]);
     if !may.0 {
         command.arg("--no-install");

@@ -20,7 +20,7 @@ mod typed;
 use crate::arch::Arch;
 use crate::conformance::{self, Guest};
 use crate::hostile::Siege;
-use crate::images::{Builder, CONFORMANCE, GUEST, HOSTILE, HYPERVISOR, IMAGES};
+use crate::images::{self, Builder, CONFORMANCE, GUEST, HOSTILE, HYPERVISOR, IMAGES};
 use crate::native::NATIVE;
 use crate::packages::MayInstall;
 use crate::progress::Progress;
@@ -52,31 +52,32 @@ impl Test {
     /// Runs the command. It ends the process, so that the count is the last line.
     pub fn run(self) -> Result<()> {
         let may = MayInstall(!self.no_install);
-        // An emulator keeps one processor busy, and so does a search of the model checker.
+        let of = Arch::chosen(self.arch);
+        let images: Vec<_> = of.iter().map(|arch| Arc::new(Images::new(*arch, may))).collect();
+        // An emulator keeps one processor busy, and so does Cargo most of the time, and a search of the
+        // model checker.
         let mut parts: VecDeque<Part> = VecDeque::new();
-        let images = Arc::new(Images { of: Arch::chosen(self.arch), may, built: OnceLock::new() });
         if !self.host {
-            let images = Arc::clone(&images);
-            parts.push_back(Box::new(move || images.build()));
+            let images = images.clone();
+            parts.push_back(Box::new(move || {
+                images.iter().fold(Count::default(), |count, images| count + images.build())
+            }));
         }
         if self.arch.is_none() {
             parts.push_back(Box::new(move || on_the_host(may)));
             parts.push_back(Box::new(searches));
         }
         if !self.host {
-            for &arch in &images.of {
-                let images = Arc::clone(&images);
-                parts.push_back(Box::new(move || {
-                    let mut count = images.build();
-                    count += emulated(arch, may);
-                    count
-                }));
+            for images in &images {
+                for emulated in [calls_and_boots, programs_and_memory] {
+                    let images = Arc::clone(images);
+                    parts.push_back(Box::new(move || images.build() + emulated(images.arch, may)));
+                }
             }
+            let arch = self.arch.unwrap_or_default();
+            parts.push_back(Box::new(move || refused::all(arch, may)));
         }
-        let mut count = side_by_side(parts);
-        if !self.host {
-            count += refused::all(self.arch.unwrap_or_default(), may);
-        }
+        let count = side_by_side(parts);
         println!("{count}");
         std::process::exit(i32::from(count.failed > 0));
     }
@@ -100,39 +101,43 @@ fn side_by_side(parts: VecDeque<Part>) -> Count {
     };
     std::thread::scope(|scope| {
         let lanes = [scope.spawn(lane), scope.spawn(lane)];
-        lanes.into_iter().fold(Count::default(), |mut count, lane| {
-            count += lane.join().unwrap_or(Count::FAILED);
-            count
-        })
+        lanes
+            .into_iter()
+            .fold(Count::default(), |count, lane| count + lane.join().unwrap_or(Count::FAILED))
     })
 }
 
-/// Images of all that is emulated. They are built before anything boots, and once: Cargo builds one
-/// thing at a time in their folder, and what it builds for one architecture serves the other too.
+/// Images of all that is emulated on an architecture. They are built before anything of it boots, and once.
+/// Cargo builds one thing at a time in their folder.
 struct Images {
-    of: Vec<Arch>,
+    arch: Arch,
     may: MayInstall,
     built: OnceLock<()>,
 }
 
 impl Images {
+    fn new(arch: Arch, may: MayInstall) -> Images {
+        Images { arch, may, built: OnceLock::new() }
+    }
+
     /// Builds them, or waits until they are built.
     fn build(&self) -> Count {
         let mut count = Count::default();
         self.built.get_or_init(|| {
-            count += counted("images", |progress| {
-                self.of.iter().try_for_each(|arch| self.build_for(*arch, progress))?;
+            count += counted(&format!("images, {}", self.arch), |progress| {
+                self.build_all(progress)?;
+                images::take_as_they_are(self.arch);
                 Ok((Count::default(), "built".to_owned()))
             });
         });
         count
     }
 
-    fn build_for(&self, arch: Arch, progress: &Progress) -> Result<()> {
+    fn build_all(&self, progress: &Progress) -> Result<()> {
         for (is_debug, packages) in [(false, &BOOTED[..]), (true, &BOOTED_FOR_DEBUGGING)] {
-            let builder = Builder::new(arch, is_debug, self.may)?;
+            let builder = Builder::new(self.arch, is_debug, self.may)?;
             for package in packages {
-                progress.at(&format!("{package}, {arch}"));
+                progress.at(package);
                 builder.package(package)?;
             }
         }
@@ -162,8 +167,8 @@ fn searches() -> Count {
     count
 }
 
-/// The tests of an architecture.
-fn emulated(arch: Arch, may: MayInstall) -> Count {
+/// Tests of an architecture: calls, boots, what is refused and contained, the native kernel.
+fn calls_and_boots(arch: Arch, may: MayInstall) -> Count {
     let mut count = suite(arch, may, &Guest::Rust);
     count += suite(arch, may, &Guest::C);
     count += boots::all(arch, may);
@@ -172,7 +177,13 @@ fn emulated(arch: Arch, may: MayInstall) -> Count {
     count += damaged::all(arch, may);
     count += linker::all(arch, may);
     count += native::all(arch, may);
-    count += programs::guests(arch, may);
+    count += siege(arch, may);
+    count
+}
+
+/// Tests of an architecture: programs in guests, other guests, sizes, memory that moves.
+fn programs_and_memory(arch: Arch, may: MayInstall) -> Count {
+    let mut count = programs::guests(arch, may);
     count += typed::all(arch, may);
     count += new_guest::all(arch, may);
     count += sizes::all(arch, may);
@@ -180,7 +191,6 @@ fn emulated(arch: Arch, may: MayInstall) -> Count {
     count += swapped::all(arch, may);
     count += forced::test(arch, may);
     count += spare::test(arch, may);
-    count += siege(arch, may);
     count
 }
 
