@@ -21,7 +21,8 @@
 //!
 //! From 512 pages on, whole extents go the same way by one number each, where the kernel knows of such.
 //!
-//! Beside the driver stands what decides how much each guest is to have: [`activity`], [`policy`] and [`control`].
+//! Beside the driver stands what decides how much each guest is to have: [`activity`], [`policy`] and [`control`];
+//! and the device that a guest with a driver of another make has instead: [`virtio`].
 //!
 //! # Two vocabularies
 //!
@@ -126,6 +127,7 @@ pub mod policy;
 mod port;
 mod pressure;
 mod report;
+pub mod virtio;
 
 pub use driver::{Balloon, MAX_SET_ASIDE, STEP_EXTENTS, STEP_PAGES};
 pub use follower::{Follower, KernelCounts, Step};

@@ -7,3 +7,4 @@ mod control;
 mod extents;
 mod follower;
 mod policies;
+mod virtio;
