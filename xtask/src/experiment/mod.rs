@@ -25,6 +25,7 @@ mod pure_share;
 mod solver;
 mod spare_cache;
 mod tax_sweep;
+mod virtio_balloon;
 
 use crate::arch::Arch;
 use crate::packages::MayInstall;
@@ -136,6 +137,11 @@ const ALL: &[Entry] = &[
         name: "forced",
         about: "half of a guest's memory, taken by its balloon and by force: pages transferred",
         way: Way::OnTheHost(forced::run),
+    },
+    Entry {
+        name: "virtio-balloon",
+        about: "a guest with our balloon and one with virtio-balloon: both give, and get it back",
+        way: Way::OnTheHost(virtio_balloon::run),
     },
     Entry {
         name: "forced-booted",
