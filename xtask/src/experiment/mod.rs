@@ -22,6 +22,7 @@ mod oom_burst;
 mod outcome;
 pub mod picture;
 mod pure_share;
+mod scan_cost;
 mod solver;
 mod spare_cache;
 mod tax_sweep;
@@ -187,6 +188,11 @@ const ALL: &[Entry] = &[
         name: "cow-storm",
         about: "boots clones: all write what they share at once, and the machine has nothing left",
         way: Way::Booted(cow_storm::run),
+    },
+    Entry {
+        name: "scan-cost",
+        about: "boots a guest: what a scanner for equal pages takes of the machine and of its work",
+        way: Way::Booted(scan_cost::run),
     },
     Entry {
         name: "spare-cache",
