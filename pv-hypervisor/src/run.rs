@@ -174,16 +174,14 @@ impl Hypervisor {
                 None => false,
             };
             let busy = self.state.clear_away(&mut self.machine);
-            if busy || sampling {
+            let told = self.sharing && self.tell_sharing();
+            if busy || sampling || told {
                 self.interrupt();
                 if self.observe {
                     self.observer.stretches.begin(What::Schedule);
                 }
             }
             let next = self.state.choose(&mut self.machine, busy);
-            if self.sharing {
-                self.tell_sharing();
-            }
             while let Some(summary) = self.state.take_summary() {
                 self.domain_gone(&summary);
             }
@@ -256,15 +254,17 @@ impl Hypervisor {
         worked
     }
 
-    /// Tells what is shared, four times a second.
-    fn tell_sharing(&mut self) {
+    /// Tells what is shared, four times a second. Whether it did: that takes long.
+    fn tell_sharing(&mut self) -> bool {
         let now = arch::now();
-        if now >= self.sharing_told {
+        let is_due = now >= self.sharing_told;
+        if is_due {
             let per_second = self.state.config.ticks_per_second;
             let since = now.saturating_sub(self.totals.ticks);
             report::shared(&self.state, since / (per_second / 1000).max(1));
             self.sharing_told = now + per_second / 4;
         }
+        is_due
     }
 
     fn tell_if_ended(&mut self, slot: Slot) {
