@@ -156,6 +156,14 @@ impl Hypervisor {
         }
     }
 
+    /// Serves interrupts between two pieces of the hypervisor's own work.
+    fn pause(&mut self) {
+        self.interrupt();
+        if self.observe {
+            self.observer.stretches.begin(What::Schedule);
+        }
+    }
+
     /// Finds the vCPU that runs next, and makes the processor its own.
     fn reschedule(&mut self) -> *mut Context {
         // One step for each slice: the guests hardly notice. What is taken by force is wanted now.
@@ -174,17 +182,18 @@ impl Hypervisor {
                 None => false,
             };
             let busy = self.state.clear_away(&mut self.machine);
-            let told = self.sharing && self.tell_sharing();
-            if busy || sampling || told {
-                self.interrupt();
-                if self.observe {
-                    self.observer.stretches.begin(What::Schedule);
-                }
+            if busy || sampling {
+                self.pause();
             }
-            let next = self.state.choose(&mut self.machine, busy);
+            // What is told goes over the serial line, which takes as long as a step of a call.
+            if self.sharing && self.tell_sharing() {
+                self.pause();
+            }
             while let Some(summary) = self.state.take_summary() {
                 self.domain_gone(&summary);
+                self.pause();
             }
+            let next = self.state.choose(&mut self.machine, busy);
             match next {
                 Next::Run(slot) => {
                     if self.observe {
