@@ -5,17 +5,25 @@
 //! The frames are those of the real core, on its model of a machine: each page that goes is unmapped and
 //! inflated by calls of a domain, and the audit looks at the whole machine at every stage. What stands in for
 //! hardware is this: the unmodified guest is a domain too, and what a hypervisor would do to its nested
-//! tables is done by calls in its name ([`unmodified`]). Its driver is written by the specification.
+//! tables is done by calls in its name (`unmodified`). Its driver is written by the specification.
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "play")]
 mod elsewhere;
+#[cfg(feature = "play")]
 mod frames;
+#[cfg(feature = "play")]
 mod paravirtual;
+#[cfg(feature = "play")]
 mod play;
+mod played;
+#[cfg(feature = "play")]
 mod unmodified;
 
-pub use play::{Moves, Played, Round, play};
+#[cfg(feature = "play")]
+pub use play::play;
+pub use played::{Moves, Played, Round};
 
 use hypercall_abi::extent::EXTENT_FRAMES;
 
@@ -41,6 +49,7 @@ impl Size {
     }
 
     /// The first of those it can do without.
+    #[cfg(feature = "play")]
     const fn first_spare(self) -> u64 {
         self.guest() - self.spare()
     }

@@ -1,10 +1,10 @@
 //! The play: what each guest needs, round by round, and what one policy makes of it.
 
-use crate::Size;
 use crate::elsewhere::{self, Elsewhere};
 use crate::frames::Host;
 use crate::paravirtual::{self, Paravirtual};
 use crate::unmodified::{self, Unmodified};
+use crate::{Moves, Played, Round, Size};
 use balloon::activity::{Evidence, GuestStatistics, Part, Refaults, Trust};
 use balloon::control::{Member, Order, Patience, Planner, Room, StallDetector};
 use balloon::policy::{Bounds, Guest, IdleTax, Pages, Shares, TaxRate, Work};
@@ -46,45 +46,6 @@ enum Stage {
 
 /// Nanoseconds of a round.
 const ROUND: u64 = 10_000_000_000;
-
-/// What moved of one guest, and what that took.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Moves {
-    /// Pages that its balloon took.
-    pub taken: u64,
-    /// Pages that it gave back.
-    pub given: u64,
-    /// Calls, or kicks, of the balloon that took them.
-    pub to_take: u64,
-    /// Those that gave them back.
-    pub to_give: u64,
-    /// Calls that changed page tables: the guest's own, or the hypervisor's in the domain's name.
-    pub page_tables: u64,
-    /// Whether the balloon was ever found not to move.
-    pub stalled: bool,
-}
-
-/// Pages at the end of a round.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Round {
-    /// What each domain owns, by the core's count.
-    pub owned: [u64; 3],
-    /// Nobody's.
-    pub free: u64,
-}
-
-/// All that came of it.
-#[derive(Debug)]
-pub struct Played {
-    /// The rounds.
-    pub rounds: Vec<Round>,
-    /// Of the guest with our driver.
-    pub paravirtual: Moves,
-    /// Of the guest with virtio-balloon.
-    pub unmodified: Moves,
-    /// Rounds after which the third needs memory, and has given it back.
-    pub turns: [usize; 2],
-}
 
 struct Machine {
     size: Size,

@@ -1,27 +1,41 @@
 //! What is told, a line of JSON each.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One line.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Line {
     /// Something happened.
     Event(Event),
     /// What the scanner remembers at some time.
-    Records { when: &'static str, bytes_each: usize, records: Vec<RecordLine> },
-    /// What backs the pages at some time, whether each holds what its domain wrote, and how many
-    /// frames are on the free list.
-    Pages { when: &'static str, pages: Vec<PageLine>, free: u64 },
+    Records {
+        /// At what time.
+        when: String,
+        /// Bytes that a record takes.
+        bytes_each: usize,
+        /// The records.
+        records: Vec<RecordLine>,
+    },
+    /// What backs the pages at some time, and whether each holds what its domain wrote.
+    Pages {
+        /// At what time.
+        when: String,
+        /// The pages.
+        pages: Vec<PageLine>,
+        /// Frames on the free list.
+        free: u64,
+    },
 }
 
 /// Something that happened.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Event {
     /// In the course of what.
-    pub stage: &'static str,
+    pub stage: String,
     /// In which step of the core. Nothing else runs in the middle of one.
     pub step: u64,
+    /// What.
     pub what: What,
     /// To which page.
     pub page: Option<Page>,
@@ -32,7 +46,7 @@ pub struct Event {
 }
 
 /// What can happen.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// The scanner came to the page.
@@ -82,21 +96,26 @@ pub enum What {
 }
 
 /// A page of a domain.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Page {
+    /// The domain.
     pub domain: u16,
+    /// The page, by its number there.
     pub page: u64,
 }
 
 /// A record of the scanner's.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RecordLine {
     /// Where it lies.
     pub place: usize,
+    /// Of what kind it is.
     pub kind: RecordKind,
     /// The upper half of the hash.
     pub tag: u32,
+    /// Of which page it tells.
     pub page: Option<Page>,
+    /// And of which frame.
     pub frame: Option<u64>,
     /// Pages that share the frame, as the record has it.
     pub references: Option<u16>,
@@ -105,18 +124,23 @@ pub struct RecordLine {
 }
 
 /// Of what kind a record is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordKind {
+    /// A page that was hashed.
     Hint,
+    /// A frame that pages share.
     Shared,
+    /// A page that its guest has named.
     Content,
 }
 
 /// What backs a page.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PageLine {
+    /// The page.
     pub page: Page,
+    /// Its frame.
     pub frame: u64,
     /// Whether each word is what the domain wrote last.
     pub is_right: bool,

@@ -3,7 +3,6 @@
 //! what the scanner remembers before and after, goes out in lines of JSON. It is run by `cargo xtask
 //! experiment merge-trace`, which makes tables of them.
 
-mod line;
 mod scenario;
 mod tracer;
 

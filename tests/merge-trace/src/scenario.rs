@@ -1,7 +1,7 @@
 //! What is played: figure 3 of Waldspurger (OSDI 2002), and what comes before and after.
 
-use crate::line::{Line, Page};
 use crate::tracer::Tracer;
+use merge_trace::{Line, Page};
 
 /// Pages of three domains with one content, each at another place.
 const FIRST: Page = Page { domain: 1, page: 100 };
@@ -28,27 +28,23 @@ pub fn play() -> Vec<Line> {
     tracer.begin("a hint");
     tracer.advise(FIRST, 0);
     tracer.until(|world| world.state.scan_records().count() == 1);
-    tracer.show_records("before the merge");
-    tracer.show_pages("before the merge");
+    tracer.show("before the merge");
 
     tracer.begin("a merge");
     tracer.advise(SECOND, 0);
     tracer.until(|world| world.state.sharing.counters.merged == 1);
     tracer.scrub();
-    tracer.show_records("after the merge");
-    tracer.show_pages("after the merge");
+    tracer.show("after the merge");
 
     tracer.begin("a third page");
     tracer.advise(THIRD, 0);
     tracer.until(|world| world.state.sharing.counters.merged == 2);
     tracer.scrub();
-    tracer.show_records("with a third page");
-    tracer.show_pages("with a third page");
+    tracer.show("with a third page");
 
     tracer.begin("a write");
     tracer.write(SECOND, 5, 0xbad);
-    tracer.show_records("after a write");
-    tracer.show_pages("after a write");
+    tracer.show("after a write");
 
     tracer.begin("a hint that does not hold");
     tracer.fill(CHANGED, OTHER_CONTENT);
@@ -59,8 +55,7 @@ pub fn play() -> Vec<Line> {
     tracer.write(CHANGED, 5, 0xbad);
     tracer.advise(LATE, 0);
     tracer.until(|world| world.state.scan_counters().stale == 1);
-    tracer.show_records("after the hint that does not hold");
-    tracer.show_pages("after the hint that does not hold");
+    tracer.show("after the hint that does not hold");
 
     tracer.begin("pages that are named");
     for page in NAMED {
@@ -76,7 +71,7 @@ pub fn play() -> Vec<Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::line::{Event, RecordKind, What};
+    use merge_trace::{Event, RecordKind, What};
 
     fn events(lines: &[Line], of: &str) -> Vec<Event> {
         let all = lines.iter().filter_map(|line| match line {
@@ -124,7 +119,7 @@ mod tests {
         let lines = play();
         let records = |of: &str| {
             let mut found = lines.iter().filter_map(|line| match line {
-                Line::Records { when, records, bytes_each: 16 } if *when == of => Some(records),
+                Line::Records { when, records, bytes_each: 16 } if when == of => Some(records),
                 _ => None,
             });
             found.next().expect("it is told").clone()
@@ -143,7 +138,7 @@ mod tests {
         let lines = play();
         let of = |wanted: &str| {
             let mut found = lines.iter().filter_map(|line| match line {
-                Line::Pages { when, pages, .. } if *when == wanted => Some(pages),
+                Line::Pages { when, pages, .. } if when == wanted => Some(pages),
                 _ => None,
             });
             found.next().expect("it is told").clone()

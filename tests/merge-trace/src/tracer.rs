@@ -1,7 +1,6 @@
 //! Small domains under the core, with everything written down that the core does to the machine,
 //! and what its tables say after each step.
 
-use crate::line::{Event, Line, Page, PageLine, RecordKind, RecordLine, What};
 use core_tests::World;
 use core_tests::recorder::{self, Recorder};
 use hypercall_abi::addr::Level;
@@ -9,6 +8,7 @@ use hypercall_abi::calls::share_advise::Advice;
 use hypercall_abi::calls::{P2mRegister, ShareAdvise};
 use hypercall_abi::trap::{Cause, FaultAccess};
 use hypercall_abi::{Mfn, Pfn};
+use merge_trace::{Event, Line, Page, PageLine, RecordKind, RecordLine, What};
 use pv_core::format::{Entry, Format, X86_64 as Tables};
 use pv_core::frame::Frame;
 use pv_core::model::Access;
@@ -157,8 +157,13 @@ impl Tracer {
         self.world.audit();
     }
 
-    /// Tells what the scanner remembers.
-    pub fn show_records(&mut self, when: &'static str) {
+    /// Tells what the scanner remembers, and what backs the pages that are watched.
+    pub fn show(&mut self, when: &str) {
+        self.show_records(when);
+        self.show_pages(when);
+    }
+
+    fn show_records(&mut self, when: &str) {
         let look = self.look();
         let records = look.records.iter().map(|(position, record)| {
             let line = RecordLine {
@@ -190,18 +195,18 @@ impl Tracer {
             }
         });
         let records = records.collect();
-        self.lines.push(Line::Records { when, bytes_each: RECORD_BYTES, records });
+        self.lines.push(Line::Records { when: when.to_owned(), bytes_each: RECORD_BYTES, records });
     }
 
     /// Tells what backs the pages that are watched.
-    pub fn show_pages(&mut self, when: &'static str) {
+    pub fn show_pages(&mut self, when: &str) {
         let pages = self.written.iter().map(|(page, words)| {
             let frame = self.frame(*page);
             let now = (0..FRAME_WORDS).map(|word| self.world.machine.read(frame, word));
             PageLine { page: *page, frame: frame.0, is_right: now.eq(words.iter().copied()) }
         });
         let (pages, free) = (pages.collect(), self.look().free);
-        self.lines.push(Line::Pages { when, pages, free });
+        self.lines.push(Line::Pages { when: when.to_owned(), pages, free });
     }
 
     fn page(&self, slot: pv_core::Slot, page: Pfn) -> Page {
@@ -213,7 +218,7 @@ impl Tracer {
     }
 
     fn tell(&mut self, what: What, page: Option<Page>, frame: Option<Mfn>, count: Option<u64>) {
-        let (stage, step, frame) = (self.stage, self.step, frame.map(|frame| frame.0));
+        let (stage, step, frame) = (self.stage.to_owned(), self.step, frame.map(|frame| frame.0));
         self.lines.push(Line::Event(Event { stage, step, what, page, frame, count }));
     }
 

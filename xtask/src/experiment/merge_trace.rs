@@ -6,113 +6,40 @@ use super::outcome::{Cell, Figure, Outcome, Rows};
 use super::picture::{Picture, Series, Style};
 use crate::{process, toolchain, workspace};
 use anyhow::{Context, Result};
-use serde::Deserialize;
+use merge_trace::{Event, Line, Page, PageLine, RecordKind, RecordLine, What};
 use std::collections::BTreeSet;
-use std::fmt;
 use std::process::Command;
 
-/// A line of the program's.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Line {
-    Event(Event),
-    Records { when: String, bytes_each: u64, records: Vec<Record> },
-    Pages { when: String, pages: Vec<Backed>, free: u64 },
+/// How a page is shown.
+fn page_text(page: Page) -> String {
+    format!("dom{} page {}", page.domain, page.page)
 }
 
-#[derive(Deserialize)]
-struct Event {
-    stage: String,
-    step: u64,
-    what: What,
-    page: Option<Page>,
-    frame: Option<u64>,
-    count: Option<u64>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum What {
-    LookedAt,
-    NotSteady,
-    Hashed,
-    Rehashed,
-    HintMet,
-    HintRecorded,
-    Forgotten,
-    FrameRecorded,
-    Protected,
-    Flushed,
-    Compared,
-    Redirected,
-    Permitted,
-    SlotWritten,
-    References,
-    Released,
-    Scrubbed,
-    FreeList,
-    Copied,
-    Written,
-    Faulted,
-    Differed,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
-struct Page {
-    domain: u16,
-    page: u64,
-}
-
-#[derive(Deserialize)]
-struct Record {
-    place: u64,
-    kind: String,
-    tag: u32,
-    page: Option<Page>,
-    frame: Option<u64>,
-    references: Option<u64>,
-    sharers: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Backed {
-    page: Page,
-    frame: u64,
-    is_right: bool,
-}
-
-impl fmt::Display for Page {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "dom{} page {}", self.domain, self.page)
-    }
-}
-
-impl What {
-    const fn words(self) -> &'static str {
-        match self {
-            What::LookedAt => "page is looked at",
-            What::NotSteady => "not as it was, or new: left for the next pass",
-            What::Hashed => "all of it is hashed",
-            What::Rehashed => "the hint's page is hashed again",
-            What::HintMet => "the table knows the hash",
-            What::HintRecorded => "hint recorded",
-            What::Forgotten => "hint forgotten: it does not hold",
-            What::FrameRecorded => "shared frame recorded, of so many pages",
-            What::Protected => "entry made read-only",
-            What::Flushed => "translations flushed",
-            What::Compared => "compared in full",
-            What::Redirected => "entry names this frame, read-only",
-            What::Permitted => "entry names this frame, writable",
-            What::SlotWritten => "P2M slot names this frame",
-            What::References => "frame table: references",
-            What::Released => "frame freed: so many wait to be scrubbed",
-            What::Scrubbed => "frame scrubbed",
-            What::FreeList => "frames on the free list",
-            What::Copied => "content copied into this frame",
-            What::Written => "guest's write is made",
-            What::Faulted => "guest writes: fault",
-            What::Differed => "they differ",
-        }
+/// What happened, in words.
+const fn words(what: What) -> &'static str {
+    match what {
+        What::LookedAt => "page is looked at",
+        What::NotSteady => "not as it was, or new: left for the next pass",
+        What::Hashed => "all of it is hashed",
+        What::Rehashed => "the hint's page is hashed again",
+        What::HintMet => "the table knows the hash",
+        What::HintRecorded => "hint recorded",
+        What::Forgotten => "hint forgotten: it does not hold",
+        What::FrameRecorded => "shared frame recorded, of so many pages",
+        What::Protected => "entry made read-only",
+        What::Flushed => "translations flushed",
+        What::Compared => "compared in full",
+        What::Redirected => "entry names this frame, read-only",
+        What::Permitted => "entry names this frame, writable",
+        What::SlotWritten => "P2M slot names this frame",
+        What::References => "frame table: references",
+        What::Released => "frame freed: so many wait to be scrubbed",
+        What::Scrubbed => "frame scrubbed",
+        What::FreeList => "frames on the free list",
+        What::Copied => "content copied into this frame",
+        What::Written => "guest's write is made",
+        What::Faulted => "guest writes: fault",
+        What::Differed => "they differ",
     }
 }
 
@@ -159,12 +86,12 @@ fn of(text: &str) -> Result<Outcome> {
     for line in &lines {
         match line {
             Line::Event(event) => {
-                trace.rows.push(event.row());
+                trace.rows.push(event_row(event));
                 events.push(event);
             }
             Line::Records { when, bytes_each, records: found } => {
                 bytes.insert(*bytes_each);
-                records.rows.extend(found.iter().map(|record| record.row(when)));
+                records.rows.extend(found.iter().map(|record| record_row(record, when)));
             }
             Line::Pages { when, pages: found, free } => {
                 backed.push((when.as_str(), found, *free));
@@ -172,7 +99,7 @@ fn of(text: &str) -> Result<Outcome> {
                     let right = if page.is_right { "as written" } else { "WRONG" };
                     vec![
                         when.as_str().into(),
-                        page.page.to_string().into(),
+                        page_text(page.page).into(),
                         page.frame.into(),
                         right.into(),
                     ]
@@ -204,40 +131,41 @@ fn shown(number: Option<u64>) -> Cell {
 }
 
 fn named(page: Option<Page>) -> Cell {
-    page.map_or_else(String::new, |page| page.to_string()).into()
+    page.map_or_else(String::new, page_text).into()
 }
 
-impl Event {
-    fn row(&self) -> Vec<Cell> {
-        vec![
-            self.stage.as_str().into(),
-            self.step.into(),
-            self.what.words().into(),
-            named(self.page),
-            shown(self.frame),
-            shown(self.count),
-        ]
-    }
+fn event_row(event: &Event) -> Vec<Cell> {
+    vec![
+        event.stage.as_str().into(),
+        event.step.into(),
+        words(event.what).into(),
+        named(event.page),
+        shown(event.frame),
+        shown(event.count),
+    ]
 }
 
-impl Record {
-    fn row(&self, when: &str) -> Vec<Cell> {
-        vec![
-            when.into(),
-            self.place.into(),
-            self.kind.as_str().into(),
-            format!("{:08x}", self.tag).into(),
-            named(self.page),
-            shown(self.frame),
-            shown(self.references),
-            shown(self.sharers),
-        ]
-    }
+fn record_row(record: &RecordLine, when: &str) -> Vec<Cell> {
+    let kind = match record.kind {
+        RecordKind::Hint => "hint",
+        RecordKind::Shared => "shared",
+        RecordKind::Content => "content",
+    };
+    vec![
+        when.into(),
+        (record.place as u64).into(),
+        kind.into(),
+        format!("{:08x}", record.tag).into(),
+        named(record.page),
+        shown(record.frame),
+        shown(record.references.map(u64::from)),
+        shown(record.sharers.map(u64::from)),
+    ]
 }
 
-type Pages<'a> = (&'a str, &'a Vec<Backed>, u64);
+type Pages<'a> = (&'a str, &'a Vec<PageLine>, u64);
 
-fn figures(bytes: &BTreeSet<u64>, events: &[&Event], pages: &[Pages<'_>]) -> Result<Vec<Figure>> {
+fn figures(bytes: &BTreeSet<usize>, events: &[&Event], pages: &[Pages<'_>]) -> Result<Vec<Figure>> {
     let figure = |what: &str, reference: &str, ours: String, holds: bool| Figure {
         what: what.into(),
         reference: reference.into(),
@@ -287,7 +215,7 @@ fn figures(bytes: &BTreeSet<u64>, events: &[&Event], pages: &[Pages<'_>]) -> Res
         figure(
             "bytes of a record",
             "16 (ESX)",
-            bytes.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
+            bytes.iter().map(usize::to_string).collect::<Vec<_>>().join(", "),
             bytes.iter().eq([&16]),
         ),
         figure(
@@ -318,7 +246,7 @@ fn figures(bytes: &BTreeSet<u64>, events: &[&Event], pages: &[Pages<'_>]) -> Res
         figure(
             "pages that a write gives another frame",
             "the writer's alone",
-            moved.iter().map(Page::to_string).collect::<Vec<_>>().join(", "),
+            moved.iter().copied().map(page_text).collect::<Vec<_>>().join(", "),
             moved.iter().copied().eq(writer) && breaks.starts_with(&BREAK),
         ),
         figure(

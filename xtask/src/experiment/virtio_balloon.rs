@@ -1,10 +1,13 @@
 //! Two guests under one policy, one with our balloon driver and one with that of virtio: what it takes for
-//! each to give memory and to get it back. The frames are the core's, on its model of a machine.
+//! each to give memory and to get it back. The frames are the core's, on its model of a machine, which is in a
+//! program of its own: `tests/balloons`.
 
 use super::outcome::{Cell, Figure, Outcome, Rows};
 use super::picture::{Picture, Series, Style};
-use anyhow::Result;
-use two_balloons::{Moves, Played, Size, play};
+use crate::{process, toolchain, workspace};
+use anyhow::{Context, Result};
+use std::process::Command;
+use two_balloons::{Moves, Played, Size};
 
 /// Pages of 1 GiB.
 const GIB: u64 = 1 << 18;
@@ -143,7 +146,11 @@ fn picture(played: &Played) -> Picture {
 
 /// Runs it.
 pub fn run() -> Result<Outcome> {
-    let played = play(Size::GIB);
+    let mut command = Command::new(toolchain::cargo());
+    command.current_dir(workspace::root()).args(["run", "--quiet", "--package", "two-balloons"]);
+    let text = process::read(&mut command)?;
+    let played: Played =
+        serde_json::from_str(&text).with_context(|| format!("two-balloons wrote `{text}`"))?;
     let [needed, over] = played.turns;
     let remarks = vec![
         format!(
