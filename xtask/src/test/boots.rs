@@ -105,6 +105,15 @@ pub fn frames(report: &Value, key: &str) -> Result<u64> {
     report["totals"][key].as_u64().with_context(|| format!("the report has no {key}"))
 }
 
+/// A part of the report counts at least so many pages of each of these: else nothing was shown.
+pub fn at_least(counts: &Value, expected: &[(&str, u64)]) -> Result<()> {
+    for (what, least) in expected {
+        let pages = counts[what].as_u64().unwrap_or_default();
+        ensure!(pages >= *least, "{what}: {pages} pages, at least {least} are expected");
+    }
+    Ok(())
+}
+
 /// Boots what must end well on an architecture.
 pub fn all(arch: Arch, may: MayInstall) -> Count {
     let mut count = Count::default();

@@ -1,7 +1,7 @@
 //! A guest from which memory is taken by force while it works, beside one that goes on, in debug
 //! images with the audit; most of it goes to a disk.
 
-use super::boots::{command, ends_well, write};
+use super::boots::{at_least, command, ends_well, write};
 use super::count::{Count, one};
 use crate::arch::Arch;
 use crate::packages::MayInstall;
@@ -60,10 +60,7 @@ fn run(arch: Arch, may: MayInstall, progress: &Progress) -> Result<()> {
     let report = ends_well(command, progress)?;
     let said = report["scripts"][0]["output"].as_str().unwrap_or_default();
     ensure!(said == SAYS.repeat(3), "the guest said: {said}");
-    for (what, least) in AT_LEAST {
-        let pages = report["away"][what].as_u64().unwrap_or_default();
-        ensure!(pages >= least, "{what}: {pages} pages, at least {least} are expected");
-    }
+    at_least(&report["away"], &AT_LEAST)?;
     ensure!(report["away"]["failed"] == 0, "transfers of the disk failed: {}", report["away"]);
     Ok(())
 }
