@@ -6,6 +6,7 @@ mod containment;
 mod count;
 mod damaged;
 mod forced;
+mod host;
 mod linker;
 mod native;
 mod new_guest;
@@ -18,19 +19,17 @@ mod swapped;
 mod typed;
 
 use crate::arch::Arch;
+use crate::check;
 use crate::conformance::{self, Guest};
 use crate::hostile::Siege;
-use crate::images::{self, Builder, CONFORMANCE, GUEST, HOSTILE, HYPERVISOR, IMAGES};
+use crate::images::{self, Builder, CONFORMANCE, GUEST, HOSTILE, HYPERVISOR};
 use crate::native::NATIVE;
 use crate::packages::MayInstall;
 use crate::progress::Progress;
-use crate::{check, process, toolchain, workspace};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use clap::Args;
 use count::{Count, counted, section};
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -76,6 +75,10 @@ impl Test {
             }
             let arch = self.arch.unwrap_or_default();
             parts.push_back(Box::new(move || refused::all(arch, may)));
+            // Each takes an image of the other architecture too.
+            parts.push_back(Box::new(move || {
+                of.iter().fold(Count::default(), |count, arch| count + damaged::all(*arch, may))
+            }));
         }
         let count = side_by_side(parts);
         println!("{count}");
@@ -147,15 +150,7 @@ impl Images {
 
 /// The tests that run on the host.
 fn on_the_host(may: MayInstall) -> Count {
-    let mut count = Count::default();
-    for (title, words) in HOST {
-        count += host(title, words).unwrap_or_else(|error| {
-            eprintln!("{error:#}");
-            Count::FAILED
-        });
-    }
-    count += programs::all(may);
-    count
+    host::all() + programs::all(may)
 }
 
 /// The searches of the model checker.
@@ -167,14 +162,13 @@ fn searches() -> Count {
     count
 }
 
-/// Tests of an architecture: calls, boots, what is refused and contained, the native kernel.
+/// Tests of an architecture: calls, boots, what is contained, the native kernel.
 fn calls_and_boots(arch: Arch, may: MayInstall) -> Count {
     let mut count = suite(arch, may, &Guest::Rust);
     count += suite(arch, may, &Guest::C);
     count += boots::all(arch, may);
     count += census::all(arch, may);
     count += containment::all(arch, may);
-    count += damaged::all(arch, may);
     count += linker::all(arch, may);
     count += native::all(arch, may);
     count += siege(arch, may);
@@ -198,72 +192,9 @@ fn programs_and_memory(arch: Arch, may: MayInstall) -> Count {
 const BOOTED: [&str; 5] = [HYPERVISOR, GUEST, NATIVE, CONFORMANCE, HOSTILE];
 const BOOTED_FOR_DEBUGGING: [&str; 2] = [HYPERVISOR, GUEST];
 
-/// The tests of the host: all that do not take long, and the long ones.
-const HOST: [(&str, &[&str]); 4] = [
-    ("tests on the host", &[]),
-    ("ten thousand domains made and destroyed", &["--test", "lifecycle", "--", "--ignored"]),
-    ("long sequences of calls on the model", &["--test", "core", "--", "--ignored", "for_long"]),
-    ("policies on twenty thousand random machines", &["--test", "balloon", "--", "--ignored"]),
-];
-
 /// Searches of the model checker: the core as it is, and with each planted fault.
 const SEARCHES: [(&str, &[&str]); 2] =
     [("model checking", &[]), ("model checking of planted faults", &["--planted"])];
-
-/// Tests that `cargo test` runs with these words. All packages are chosen each time: what a crate is
-/// built with depends on which others are, and so it is built once.
-fn host(title: &str, words: &[&str]) -> Result<Count> {
-    let progress = Progress::new(title);
-    let mut command = Command::new(toolchain::cargo());
-    command.current_dir(workspace::root()).args(["test", "--no-fail-fast"]);
-    command.arg("--workspace").args(IMAGES.iter().flat_map(|package| ["--exclude", package]));
-    command.args(words);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let line = process::show(&command);
-    let mut child = command.spawn().with_context(|| format!("cannot run `{line}`"))?;
-    let errors = child.stderr.take().context("cargo has no error output")?;
-    let builder = std::thread::spawn(move || {
-        let lines = BufReader::new(errors).lines().map_while(Result::ok);
-        lines.fold(String::new(), |text, line| text + &line + "\n")
-    });
-    let output = child.stdout.take().context("cargo has no output")?;
-    let mut count = Count::default();
-    let mut said = String::new();
-    for text in BufReader::new(output).lines().map_while(Result::ok) {
-        if let Some(one) = result_of(&text) {
-            count += one;
-        }
-        progress.at(&format!("{} passed, {} failed: {text}", count.passed, count.failed));
-        if text.contains("FAILED") {
-            progress.line(&text);
-        }
-        said.push_str(&text);
-        said.push('\n');
-    }
-    let status = child.wait().with_context(|| format!("cannot wait for `{line}`"))?;
-    let built = builder.join().unwrap_or_default();
-    if !status.success() {
-        eprint!("{said}");
-        eprint!("{built}");
-        if count.failed == 0 {
-            // Something does not build, or a test program died before it could count.
-            eprintln!("`{line}` failed: {status}");
-            count.failed = 1;
-        }
-    }
-    progress.done(&count.to_string());
-    Ok(count)
-}
-
-/// The count in a line such as `test result: ok. 3 passed; 0 failed; ...`.
-fn result_of(line: &str) -> Option<Count> {
-    let rest = line.strip_prefix("test result: ")?;
-    let number = |word: &str| {
-        let before = rest.split(';').find_map(|part| part.trim().strip_suffix(word))?;
-        before.trim().rsplit(' ').next()?.parse().ok()
-    };
-    Some(Count { passed: number(" passed")?, failed: number(" failed")? })
-}
 
 /// One search: each scope or planted fault is a test.
 fn search(title: &str, words: &[&str]) -> Count {
@@ -296,20 +227,4 @@ fn siege(arch: Arch, may: MayInstall) -> Count {
         let siege = Siege { arch, calls: HOSTILE_CALLS, seed: 1, audit: None, limit };
         Ok((Count::PASSED, siege.run(may)?.to_string()))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn results_of_test_programs_are_counted() {
-        let line = "test result: ok. 39 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.35s";
-        assert_eq!(result_of(line), Some(Count { passed: 39, failed: 0 }));
-        let line =
-            "test result: FAILED. 3 passed; 12 failed; 1 ignored; 0 measured; 0 filtered out";
-        assert_eq!(result_of(line), Some(Count { passed: 3, failed: 12 }));
-        assert_eq!(result_of("test a ... ok"), None);
-        assert_eq!(result_of("test result: cut off"), None);
-    }
 }
