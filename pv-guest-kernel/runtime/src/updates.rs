@@ -2,7 +2,8 @@
 #![allow(unsafe_code, reason = "an update can take away memory that Rust code uses")]
 
 use crate::{
-    argument, calls,
+    argument,
+    calls::{self, Partial},
     paging::{Entry, Format, PagingError},
 };
 use heapless::Vec;
@@ -43,6 +44,7 @@ impl Updates {
     ///
     /// # Safety
     /// As for [`calls::pte_update`], from now until the updates are made.
+    #[inline]
     pub unsafe fn push(&mut self, target: Target, value: u64) -> Result<(), PagingError> {
         self.add(Update::new(target, value))
     }
@@ -55,10 +57,12 @@ impl Updates {
     ///
     /// # Safety
     /// As for [`push`](Self::push).
+    #[inline]
     pub unsafe fn push_page(&mut self, target: Target, value: u64) -> Result<(), PagingError> {
         self.add(Update::of_page(target, value))
     }
 
+    #[inline]
     fn add(&mut self, update: Update) -> Result<(), PagingError> {
         if self.waiting.is_full() {
             self.flush()?;
@@ -93,40 +97,45 @@ impl Updates {
     /// [`PagingError::Refused`]: those before the refused one took effect, it and those after it
     /// are dropped.
     pub fn flush(&mut self) -> Result<(), PagingError> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        let mut from = 0;
-        let result = loop {
+        while !self.waiting.is_empty() {
             // SAFETY: whoever pushed them answers for them.
-            let result = unsafe { calls::pte_update(&self.waiting[from..]) };
-            match result {
-                Ok(_) => break Ok(()),
-                Err(partial) => {
-                    from += partial.done as usize;
-                    if partial.error != Error::QuotaExceeded || !self.keep_page(from) {
-                        break Err(PagingError::Refused(partial.error));
-                    }
-                }
+            match unsafe { calls::pte_update(&self.waiting) } {
+                Ok(_) => self.made(),
+                Err(refusal) => self.refused(refusal).map_err(PagingError::Refused)?,
             }
-        };
-        self.clear();
-        result
+        }
+        Ok(())
     }
 
-    /// Gives the page that an update names a frame of its own for good: more entries map it than
-    /// the hypervisor remembers of a page that shares one.
+    /// Those that wait were made.
+    pub(crate) fn made(&mut self) {
+        self.waiting.clear();
+        self.filter = 0;
+    }
+
+    /// One was refused after so many were made. If the page that it names can be mapped otherwise, it
+    /// and those after it wait still, to be made.
+    ///
+    /// # Errors
+    /// The refusal; none waits then.
     #[cold]
-    fn keep_page(&self, index: usize) -> bool {
-        let update = self.waiting.get(index).filter(|update| update.target.by_page().is_some());
+    pub(crate) fn refused(&mut self, refusal: Partial) -> Result<(), Error> {
+        let made = self.waiting.len().min(refusal.done as usize);
+        self.waiting.drain(..made);
+        if refusal.error == Error::QuotaExceeded && self.keep_page() {
+            return Ok(());
+        }
+        self.made();
+        Err(refusal.error)
+    }
+
+    /// Gives the page that the first update names a frame of its own for good: more entries map it than
+    /// the hypervisor remembers of a page that shares one.
+    fn keep_page(&self) -> bool {
+        let update = self.waiting.first().filter(|update| update.target.by_page().is_some());
         let Some((format, update)) = self.by_page.zip(update) else { return false };
         let Entry::Page(number, _) = format.decode(Level::L1, update.value) else { return false };
         calls::keep_page(Pfn(number.0)).is_ok()
-    }
-
-    fn clear(&mut self) {
-        self.waiting.clear();
-        self.filter = 0;
     }
 
     /// Whether none waits.
@@ -134,14 +143,12 @@ impl Updates {
         self.waiting.is_empty()
     }
 
-    /// Writes the updates into the argument frame; how many there are. None waits then.
-    pub(crate) fn store(&mut self) -> u64 {
-        let count = self.waiting.len() as u64;
-        if count != 0 {
+    /// Writes the updates into the argument frame; how many there are.
+    pub(crate) fn store(&self) -> u64 {
+        if !self.waiting.is_empty() {
             argument::store(&self.waiting);
-            self.clear();
         }
-        count
+        self.waiting.len() as u64
     }
 }
 

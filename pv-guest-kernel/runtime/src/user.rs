@@ -42,7 +42,7 @@ pub(crate) fn is_running() -> bool {
 /// traps: why. Events are handled before this returns.
 ///
 /// # Errors
-/// What `trap_return` returns, and how many updates took effect: [`Error::NotRegistered`] without a user root, an update that was
+/// What `trap_return` returns, and how many updates took effect, since it was tried last: [`Error::NotRegistered`] without a user root, an update that was
 /// refused, [`Error::BadTrapFrame`] for a program counter out of range or when all frames of the
 /// vCPU page are in use.
 pub fn run(registers: &mut Registers, updates: &mut Updates) -> Result<TrapHeader, Partial> {
@@ -52,24 +52,12 @@ pub fn run(registers: &mut Registers, updates: &mut Updates) -> Result<TrapHeade
             return Err(Partial { done: 0, error: Error::BadTrapFrame });
         }
         let frame = vcpu::trap_frame(depth);
-        // SAFETY: the slot is above the topmost frame, and events are masked: nothing else
-        // uses it.
-        unsafe {
-            (*frame).header.flags = TrapFlags::USER;
-            arch::copy_registers(registers, &raw mut (*frame).registers);
+        while let Err(refusal) = enter(registers, updates, depth) {
+            // A page that an update names may be mapped in another way.
+            updates.refused(refusal).map_err(|_| refusal)?;
         }
-        vcpu::trap_depth().store(depth + 1, Ordering::SeqCst);
-        let count = updates.store();
-        RUNNING.store(true, Ordering::Relaxed);
-        // SAFETY: the topmost frame is in virtual user mode.
-        let refusal = unsafe { arch::enter_user(count) };
-        RUNNING.store(false, Ordering::Relaxed);
-        // A refused frame is taken off as well as one that a trap left.
-        vcpu::trap_depth().store(depth, Ordering::SeqCst);
-        if let Some(Err(error)) = Status(refusal.status).decode() {
-            return Err(Partial { done: refusal.value, error });
-        }
-        // SAFETY: the trap of the process filled this slot.
+        updates.made();
+        // SAFETY: the trap of the process filled this slot, and nothing else uses it.
         let trap = unsafe {
             arch::copy_registers(&raw const (*frame).registers, registers);
             (*frame).header
@@ -79,4 +67,28 @@ pub fn run(registers: &mut Registers, updates: &mut Updates) -> Result<TrapHeade
         }
         Ok(trap)
     })
+}
+
+/// Enters the process by a new topmost trap frame: comes back when it has trapped, or when that was refused.
+#[inline(always)]
+fn enter(registers: &Registers, updates: &Updates, depth: u64) -> Result<(), Partial> {
+    let frame = vcpu::trap_frame(depth);
+    // SAFETY: the slot is above the topmost frame, and events are masked: nothing else
+    // uses it.
+    unsafe {
+        (*frame).header.flags = TrapFlags::USER;
+        arch::copy_registers(registers, &raw mut (*frame).registers);
+    }
+    vcpu::trap_depth().store(depth + 1, Ordering::SeqCst);
+    let count = updates.store();
+    RUNNING.store(true, Ordering::Relaxed);
+    // SAFETY: the topmost frame is in virtual user mode.
+    let refusal = unsafe { arch::enter_user(count) };
+    RUNNING.store(false, Ordering::Relaxed);
+    // A refused frame is taken off as well as one that a trap left.
+    vcpu::trap_depth().store(depth, Ordering::SeqCst);
+    match Status(refusal.status).decode() {
+        Some(Err(error)) => Err(Partial { done: refusal.value, error }),
+        _ => Ok(()),
+    }
 }

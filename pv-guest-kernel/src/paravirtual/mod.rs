@@ -231,10 +231,6 @@ impl Platform for Paravirtual {
         }
         self.tables.seal(&mut self.memory, space);
         self.tables.synchronize_fetches();
-        if self.sharing {
-            // An update that names a page can be refused and made in another way.
-            tables::must(self.memory.flush());
-        }
         tables::must(self.memory.set_user_root(Some(space.root.frame)));
         loop {
             let trap = match user::run(&mut registers.0, self.memory.updates()) {

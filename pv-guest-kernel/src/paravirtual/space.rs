@@ -183,19 +183,22 @@ impl Space {
         leaves.chain(uppers)
     }
 
-    /// Forgets the fresh tables below the root, which nothing sealed names; hands their pages over.
-    pub fn forget_fresh(&mut self, mut each: impl FnMut(Pfn)) {
-        let mut stays = |table: Table, names: Option<Pfn>| {
-            if !table.sealed {
-                each(table.page);
-                names.into_iter().for_each(&mut each);
-            }
-            table.sealed
-        };
-        self.leaves.retain(|leaf| stays(leaf.table, leaf.names()));
-        self.uppers.retain(|upper| stays(upper.table, None));
+    /// Forgets the fresh tables below the root, which nothing sealed names: each, and its notes.
+    pub fn take_fresh(&mut self) -> Vec<Fresh> {
+        let leaves = self.leaves.extract_if(.., |leaf| !leaf.table.sealed);
+        let mut fresh: Vec<_> =
+            leaves.map(|leaf| Fresh { table: leaf.table, names: leaf.names() }).collect();
+        let uppers = self.uppers.extract_if(.., |upper| !upper.table.sealed);
+        fresh.extend(uppers.map(|upper| Fresh { table: upper.table, names: None }));
         self.fresh = false;
+        fresh
     }
+}
+
+/// A table that was never validated, and the page of its notes.
+pub struct Fresh {
+    pub table: Table,
+    pub names: Option<Pfn>,
 }
 
 /// Whether one level-1 table maps both pages.

@@ -32,6 +32,11 @@ const USED_BITS_BY_KERNEL: bool = cfg!(target_arch = "riscv64");
 /// Pages of the reserve: what is kept for the next address spaces at most.
 pub const RESERVE: usize = 32;
 
+/// Where pages share frames there is one page of the reserve for so many of memory, within these bounds.
+/// Tables that come out of it cost no call: they have frames of their own already.
+const MEMORY_A_RESERVED: u64 = 128;
+const MOST_RESERVED: usize = 128;
+
 /// Entries that a kept tree may map for each of its tables: with more it is cheaper to have it
 /// taken apart, and a new one validated, than to clear and write entry by entry.
 const ENTRIES_PER_TABLE: usize = 24;
@@ -49,6 +54,10 @@ pub struct Tables {
     frame_shift: u32,
     /// Ordinary pages, nobody's else.
     spares: Vec<Pfn>,
+    /// The same, where pages share frames, that were tables before: each has a frame of its own still.
+    /// At most so many are left so when others can be given back.
+    unshared: Vec<Pfn>,
+    most_unshared: usize,
     /// A page that was taken for a table and could not become one, as the hypervisor had no frame
     /// for it alone: the next table's. Tables are the only ones that ask, so there is one at most.
     frameless: Option<Pfn>,
@@ -92,11 +101,19 @@ impl Tables {
             let protection = paging::Protection::from_bits_truncate(bits as u8);
             format.unused_page_entry(Mfn(0), protection)
         });
+        let reserve = if by_page {
+            let for_memory = memory.p2m().pages() / MEMORY_A_RESERVED;
+            RESERVE.max(for_memory as usize).min(MOST_RESERVED)
+        } else {
+            RESERVE
+        };
         Tables {
             format,
             flags,
             frame_shift: format.frame_shift(),
-            spares: (0..RESERVE).map_while(|_| take()).collect(),
+            spares: (0..reserve).map_while(|_| take()).collect(),
+            unshared: Vec::new(),
+            most_unshared: reserve,
             frameless: None,
             kept: Vec::new(),
             stale_fetches: false,
@@ -122,13 +139,16 @@ impl Tables {
         Ok(Table { page, frame: frame_of(memory, page), sealed: false })
     }
 
-    /// A page that may become a table, where pages share frames: that one, or else one of the
-    /// reserve in its place.
+    /// A page that may become a table, where pages share frames: one of the reserve in its place, or else
+    /// that one.
     fn with_own_frame(&mut self, page: Pfn) -> Result<Pfn, NoPage> {
+        if let Some(unshared) = self.unshared.pop() {
+            self.spares.push(page);
+            return Ok(unshared);
+        }
         if sharing::keep(page) {
             return Ok(page);
         }
-        // What was a table before has a frame of its own still.
         match self.spares.iter_mut().rev().find(|spare| sharing::keep(**spare)) {
             Some(spare) => Ok(core::mem::replace(spare, page)),
             None => {
@@ -136,6 +156,23 @@ impl Tables {
                 Err(NoPage)
             }
         }
+    }
+
+    /// The page of a table that is none any more.
+    fn retire(&mut self, table: Table) {
+        if self.by_page { &mut self.unshared } else { &mut self.spares }.push(table.page);
+    }
+
+    /// A page to give back: one that may share its frame, unless more than enough may not.
+    fn unneeded(&mut self) -> Option<Pfn> {
+        if self.unshared.len() <= self.most_unshared
+            && let Some(page) = self.spares.pop()
+        {
+            return Some(page);
+        }
+        let Some(page) = self.unshared.pop() else { return self.spares.pop() };
+        sharing::offer(page);
+        Some(page)
     }
 
     /// An address space that maps nothing.
@@ -240,7 +277,7 @@ impl Tables {
     ) -> Result<Pfn, NoPage> {
         let Some(names) = take() else {
             // The table's page counts for the space, and is given back with it.
-            self.spares.push(table.page);
+            self.retire(table);
             return Err(NoPage);
         };
         space.taken += 1;
@@ -402,36 +439,29 @@ impl Tables {
     /// Takes a space apart, or keeps it empty for the next.
     pub fn drop_space(&mut self, memory: &mut Memory, mut space: Space, give: &mut dyn FnMut(Pfn)) {
         let taken = space.taken;
-        if space.root.sealed {
-            let spares = &mut self.spares;
-            space.forget_fresh(|page| spares.push(page));
-            if self.may_keep(&space) {
-                for leaf in &mut space.leaves {
-                    let table = leaf.table;
-                    leaf.take_mapped().for_each(|index| write(memory, table, index, 0));
-                }
-                self.kept.push(space);
-            } else {
-                self.take_apart(memory, &mut space);
+        for fresh in space.take_fresh() {
+            self.retire(fresh.table);
+            self.spares.extend(fresh.names);
+        }
+        if !space.root.sealed {
+            self.retire(space.root);
+        } else if self.may_keep(&space) {
+            for leaf in &mut space.leaves {
+                let table = leaf.table;
+                leaf.take_mapped().for_each(|index| write(memory, table, index, 0));
             }
+            self.kept.push(space);
         } else {
-            self.spares.push(space.root.page);
-            let spares = &mut self.spares;
-            space.forget_fresh(|page| spares.push(page));
+            self.take_apart(memory, &mut space);
         }
-        for page in self.spares.drain(self.spares.len() - taken..) {
-            if self.by_page {
-                sharing::offer(page);
-            }
-            give(page);
-        }
+        (0..taken).map_while(|_| self.unneeded()).for_each(give);
     }
 
     fn may_keep(&self, space: &Space) -> bool {
         let tables = space.tables();
         tables <= KEPT_TABLES
             && self.kept.len() < KEPT_TREES
-            && self.spares.len() >= space.taken
+            && self.spares.len() + self.unshared.len() >= space.taken
             && space.mapped() <= tables * ENTRIES_PER_TABLE
     }
 
@@ -443,10 +473,10 @@ impl Tables {
         }
         must(calls::pt_unpin(space.root.frame).map_err(PagingError::Refused));
         protect(memory, space.root, paging::Protection::WRITE);
-        self.spares.push(space.root.page);
+        self.retire(space.root);
         for (_, _, table) in space.below_root() {
             protect(memory, *table, paging::Protection::WRITE);
-            self.spares.push(table.page);
+            self.retire(*table);
         }
         self.spares.extend(space.leaves.iter().filter_map(Leaf::names));
         // Whoever gets the pages writes them at once.

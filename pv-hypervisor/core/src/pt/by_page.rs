@@ -2,26 +2,24 @@
 //! the page now, so that the guest's knowledge of it cannot be too old.
 
 use crate::domain::Slot;
-use crate::format::{Entry, Format};
+use crate::format::{Entry, Format, Leaf};
 use crate::machine::Machine;
 use crate::platform::Platform;
 use crate::share::EntryPlace;
 use crate::state::State;
 use hypercall_abi::addr::Level;
-use hypercall_abi::calls::pte_update::{TargetBits, Update};
+use hypercall_abi::calls::pte_update::Update;
 use hypercall_abi::{DomainId, Error, Pfn};
 
 impl<P: Platform> State<P> {
-    /// An update of a level-1 entry by a value that names a page; `target` is without the mark.
-    #[cold]
+    /// An update of a level-1 entry by a value that names a page; its target is without the mark.
     #[inline(never)]
     pub(crate) fn update_by_page<M: Machine>(
         &mut self,
         machine: &mut M,
         slot: Slot,
         domain: DomainId,
-        target: TargetBits,
-        value: u64,
+        Update { target, value }: Update,
     ) -> Result<(), Error> {
         let place = self.place(machine, slot, domain, target.decode()?)?;
         if place.level != Level::L1 {
@@ -31,11 +29,14 @@ impl<P: Platform> State<P> {
             return Err(Error::BadEntry);
         };
         let page = Pfn(leaf.frame.0);
-        if self.domain(slot).movable.p2m().is_empty() {
+        let movable = &self.domain(slot).movable;
+        if movable.p2m().is_empty() {
             return Err(Error::NotRegistered);
         }
         // What is recorded comes before what the guest's slot says.
-        if let Some(index) = self.sharing.records.find_page(slot, page) {
+        if movable.shared_pages() != 0
+            && let Some(index) = self.sharing.records.find_page(slot, page)
+        {
             let entry = EntryPlace::new(place.table, place.index);
             self.map_shared(machine, slot, entry, index, value)?;
             if let Some(address) = target.flushes() {
@@ -43,10 +44,11 @@ impl<P: Platform> State<P> {
             }
             return Ok(());
         }
-        let alleged = self.domain(slot).movable.alleged(machine, page);
-        let frame = alleged.ok_or(Error::BadArgument)?;
+        let frame = movable.alleged(machine, page).ok_or(Error::BadArgument)?;
         self.frames.owned_by(frame, domain)?;
+        self.acquire_leaf(machine, slot, domain, Leaf { frame, ..leaf })?;
         let update = Update { target, value: P::Format::with_frame(value, frame) };
-        self.update_leaf(machine, slot, domain, update).unwrap_or(Err(Error::BadLevel))
+        self.replace_leaf(machine, slot, domain, place, update);
+        Ok(())
     }
 }

@@ -235,18 +235,32 @@ impl<P: Platform> State<P> {
             }
             Ok(Entry::Absent | Entry::Table(_)) => {}
         }
-        let old = machine.exchange(place.table, place.index, update.value);
+        self.replace_leaf(machine, slot, domain, place, update);
+        Some(Ok(()))
+    }
+
+    /// Writes a level-1 entry, whose references are held, drops those of the one before it, and flushes
+    /// what the update says. `place` is that of the update's target.
+    #[inline(always)]
+    pub(super) fn replace_leaf<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        domain: DomainId,
+        place: Place,
+        Update { target, value }: Update,
+    ) {
+        let old = machine.exchange(place.table, place.index, value);
         match P::Format::decode(old, Level::L1) {
             Ok(Entry::Leaf(leaf)) if !self.release_leaf(slot, domain, leaf) => {
-                self.updated_recorded(machine, slot, domain, update.target, Some(leaf.frame));
+                self.updated_recorded(machine, slot, domain, target, Some(leaf.frame));
             }
             Ok(_) => {}
-            Err(_) => self.updated_recorded(machine, slot, domain, update.target, None),
+            Err(_) => self.updated_recorded(machine, slot, domain, target, None),
         }
-        if let Some(address) = update.target.flushes() {
+        if let Some(address) = target.flushes() {
             self.tlb.flush_page(machine, address);
         }
-        Some(Ok(()))
     }
 
     /// The entry that an update means.
@@ -273,7 +287,7 @@ impl<P: Platform> State<P> {
         update: Update,
     ) -> Result<(), Error> {
         if let Some(target) = update.target.by_page() {
-            return self.update_by_page(machine, slot, domain, target, update.value);
+            return self.update_by_page(machine, slot, domain, Update { target, ..update });
         }
         let error = self.target(machine, slot, domain, update.target).err();
         Err(error.unwrap_or(Error::BadArgument))
@@ -313,9 +327,10 @@ impl<P: Platform> State<P> {
     ) -> (u64, Result<(), Error>) {
         let owner = self.domain(slot);
         let domain = owner.id;
+        let may_name_pages = !owner.movable.p2m().is_empty();
         let leaf = if !self.sharing.records.is_empty() {
             LEAF_AMID_SHARING
-        } else if !owner.movable.p2m().is_empty() {
+        } else if may_name_pages {
             LEAF_BY_PAGE
         } else {
             LEAF
@@ -324,7 +339,15 @@ impl<P: Platform> State<P> {
         let (mut done, mut result) = (range.start, Ok(()));
         while done < end {
             let update = Source::Arguments(arguments).fetch(machine, done);
-            match self.update_leaf(machine, slot, domain, update) {
+            let by_page = if may_name_pages { update.target.by_page() } else { None };
+            let made = match by_page {
+                Some(target) => {
+                    let update = Update { target, ..update };
+                    Some(self.update_by_page(machine, slot, domain, update))
+                }
+                None => self.update_leaf(machine, slot, domain, update),
+            };
+            match made {
                 Some(Ok(())) => done += 1,
                 Some(Err(error)) => {
                     result = Err(error);
