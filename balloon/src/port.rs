@@ -84,6 +84,20 @@ pub trait BalloonPort {
         (first.0..first.0 + EXTENT_FRAMES).for_each(|page| self.give_page(Pfn(page)));
     }
 
+    /// As [`unmap`](Self::unmap), of the pages of the extents that begin there, and by whole tables: how
+    /// many extents, from the first, are out of the map now. The others are as they were, and are unmapped
+    /// page by page; a kernel that does not do this does none.
+    fn unmap_extents(&mut self, firsts: &[Pfn]) -> usize {
+        let _ = firsts;
+        0
+    }
+
+    /// As [`map`](Self::map), of extents: as [`unmap_extents`](Self::unmap_extents).
+    fn map_extents(&mut self, firsts: &[Pfn]) -> usize {
+        let _ = firsts;
+        0
+    }
+
     /// `balloon_inflate` of the extents that begin there, in order; at most
     /// [`STEP_EXTENTS`](crate::STEP_EXTENTS).
     fn release_extents(&mut self, firsts: &[Mfn]) -> Answer {

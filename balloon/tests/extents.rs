@@ -19,6 +19,10 @@ struct Fake {
     /// Pages that the next unmapping leaves alone, from this many on.
     unmap_limit: Option<usize>,
     map_limit: Option<usize>,
+    /// Extents that go out of the map and into it by whole tables, of each list.
+    by_table: usize,
+    /// Calls for single pages of the map.
+    by_page: u64,
     /// What every call about extents is refused with.
     refuses: Option<Error>,
     /// Says that one extent less moved, and gives no reason.
@@ -95,14 +99,29 @@ impl BalloonPort for Fake {
         self.p2m[page.0 as usize].map(Mfn)
     }
     fn unmap(&mut self, pages: &[Pfn]) -> usize {
+        self.by_page += u64::from(!pages.is_empty());
         let count = pages.len().min(self.unmap_limit.take().unwrap_or(usize::MAX));
         pages[..count].iter().for_each(|page| assert!(self.mapped.remove(&page.0)));
         count
     }
     fn flush(&mut self) {}
     fn map(&mut self, pages: &[Pfn]) -> usize {
+        self.by_page += u64::from(!pages.is_empty());
         let count = pages.len().min(self.map_limit.take().unwrap_or(usize::MAX));
         pages[..count].iter().for_each(|page| assert!(self.mapped.insert(page.0)));
+        count
+    }
+    fn unmap_extents(&mut self, firsts: &[Pfn]) -> usize {
+        let count = firsts.len().min(self.by_table);
+        let pages = firsts[..count].iter().flat_map(|first| first.0..first.0 + EXTENT_FRAMES);
+        pages.for_each(|page| assert!(self.mapped.remove(&page)));
+        count
+    }
+    fn map_extents(&mut self, firsts: &[Pfn]) -> usize {
+        let count = firsts.len().min(self.by_table);
+        for page in firsts[..count].iter().flat_map(|first| first.0..first.0 + EXTENT_FRAMES) {
+            assert!(self.p2m[page as usize].is_some() && self.mapped.insert(page));
+        }
         count
     }
     fn release(&mut self, frames: &[Mfn]) -> Answer {
@@ -218,6 +237,21 @@ fn much_memory_goes_and_comes_by_one_call() {
 }
 
 #[test]
+fn what_goes_by_whole_tables_goes_not_by_pages() {
+    let mut fake = Fake::new(10, 0);
+    let mut balloon = Balloon::new();
+    fake.by_table = STEP_EXTENTS;
+    let given = balloon.inflate_step(&mut fake, 7 * EXTENT_FRAMES);
+    let taken = balloon.deflate(&mut fake, 7 * EXTENT_FRAMES as usize);
+    assert_eq!((given.moved, taken.moved), (7 * EXTENT_FRAMES, 7 * EXTENT_FRAMES));
+    assert_eq!((fake.calls, fake.by_page), (2, 0));
+    fake.by_table = 3;
+    balloon.inflate_step(&mut fake, 7 * EXTENT_FRAMES);
+    assert_eq!(fake.by_page, 4 * EXTENT_FRAMES / 128, "four extents in pieces of 128 pages");
+    fake.check(&balloon, 10 * EXTENT_FRAMES as usize);
+}
+
+#[test]
 fn a_busy_frame_keeps_one_page_and_not_its_extent() {
     let mut fake = Fake::new(4, 0);
     let mut balloon = Balloon::new();
@@ -300,6 +334,7 @@ enum Action {
     Busy(BTreeSet<u64>),
     UnmapLimit(usize),
     MapLimit(usize),
+    ByTable(usize),
     Refuses(Option<Error>),
     Silent(bool),
 }
@@ -313,6 +348,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => prop::collection::btree_set(7_000u64..10_800, 0..70).prop_map(Action::Busy),
         1 => (0usize..700).prop_map(Action::UnmapLimit),
         1 => (0usize..700).prop_map(Action::MapLimit),
+        1 => (0usize..7).prop_map(Action::ByTable),
         1 => prop::option::of(error).prop_map(Action::Refuses),
         1 => any::<bool>().prop_map(Action::Silent),
     ]
@@ -346,6 +382,7 @@ proptest! {
                 Action::Busy(frames) => fake.busy = frames,
                 Action::UnmapLimit(limit) => fake.unmap_limit = Some(limit),
                 Action::MapLimit(limit) => fake.map_limit = Some(limit),
+                Action::ByTable(extents) => fake.by_table = extents,
                 Action::Refuses(error) => fake.refuses = error,
                 Action::Silent(silent) => fake.silent = silent,
             }

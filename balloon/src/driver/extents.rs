@@ -65,7 +65,8 @@ impl Balloon {
     /// allocator again.
     #[inline(never)]
     fn unmap_extents<P: BalloonPort>(&mut self, port: &mut P, extents: &[Pfn]) -> usize {
-        for (index, &first) in extents.iter().enumerate() {
+        let whole = port.unmap_extents(extents).min(extents.len());
+        for (index, &first) in extents.iter().enumerate().skip(whole) {
             let count = unmap_extent(port, first);
             if count == EXTENT_FRAMES {
                 continue;
@@ -148,6 +149,10 @@ impl Balloon {
     /// Maps the pages of an extent and gives them to the allocator; whether all could be mapped.
     #[inline(never)]
     fn give_extent_back<P: BalloonPort>(&mut self, port: &mut P, first: Pfn) -> bool {
+        if port.map_extents(&[first]) > 0 {
+            port.give_extent(first);
+            return true;
+        }
         let mut all = true;
         for pages in pieces(first) {
             let mapped = if all { port.map(&pages).min(PIECE) } else { 0 };
@@ -191,10 +196,24 @@ impl Balloon {
         let nonsense = done > wanted || (done < wanted) != refused.is_some();
         let mut moved = 0;
         let mut stop = nonsense.then_some(Stop::Nonsense);
+        let mut firsts = Vec::<Pfn, STEP_EXTENTS>::new();
         for &frame in &frames[..done.min(wanted) as usize] {
-            let (came, fate) = self.fill_extent(port, frame);
-            moved += came;
-            stop = stop.or(fate);
+            match port.fill_extent(frame) {
+                Some(first) => {
+                    // There is room: no more came than were asked for.
+                    let _ = firsts.push(first);
+                }
+                None => {
+                    let numbers = frame.0..frame.0.saturating_add(EXTENT_FRAMES);
+                    let (came, fate) = self.fill(port, numbers.map(Mfn));
+                    moved += came;
+                    stop = stop.or(fate);
+                }
+            }
+        }
+        moved += firsts.len() as u64 * EXTENT_FRAMES;
+        if !self.give_filled(port, &firsts) {
+            stop = stop.or(Some(Stop::MapFailed));
         }
         if refused.is_some() {
             self.singles = SINGLE_STEPS;
@@ -205,18 +224,15 @@ impl Balloon {
         }
     }
 
-    /// Backs holes with an extent that came: how many pages, and what was wrong.
-    #[inline(never)]
-    fn fill_extent<P: BalloonPort>(&mut self, port: &mut P, frame: Mfn) -> (u64, Option<Stop>) {
-        let Some(first) = port.fill_extent(frame) else {
-            let numbers = frame.0..frame.0.saturating_add(EXTENT_FRAMES);
-            return self.fill(port, numbers.map(Mfn));
-        };
-        self.holes -= EXTENT_FRAMES;
-        self.statistics.deflated += EXTENT_FRAMES;
-        self.statistics.extents_deflated += 1;
-        let mapped = self.give_extent_back(port, first);
-        (EXTENT_FRAMES, (!mapped).then_some(Stop::MapFailed))
+    /// Maps extents that came, and back holes, and gives them to the allocator; whether all could be mapped.
+    fn give_filled<P: BalloonPort>(&mut self, port: &mut P, firsts: &[Pfn]) -> bool {
+        let pages = firsts.len() as u64 * EXTENT_FRAMES;
+        self.holes -= pages;
+        self.statistics.deflated += pages;
+        self.statistics.extents_deflated += firsts.len() as u64;
+        let (mapped, others) = firsts.split_at(port.map_extents(firsts).min(firsts.len()));
+        mapped.iter().for_each(|&first| port.give_extent(first));
+        others.iter().fold(true, |all, &first| self.give_extent_back(port, first) && all)
     }
 }
 

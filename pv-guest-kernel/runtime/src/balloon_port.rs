@@ -68,8 +68,8 @@ impl BalloonPort for Memory {
     }
 
     fn flush(&mut self) {
-        // The updates flush each page as they unmap it, and the hypervisor flushes a frame before
-        // anyone else gets it.
+        // The updates flush each page as they unmap it, extents are flushed together, and the hypervisor
+        // flushes a frame before anyone else gets it.
     }
 
     fn map(&mut self, pages: &[Pfn]) -> usize {
@@ -91,6 +91,14 @@ impl BalloonPort for Memory {
             }
             done += 1;
         }
+    }
+
+    fn unmap_extents(&mut self, firsts: &[Pfn]) -> usize {
+        self.unmap_blocks(firsts)
+    }
+
+    fn map_extents(&mut self, firsts: &[Pfn]) -> usize {
+        self.map_blocks(firsts)
     }
 
     fn release(&mut self, frames: &[Mfn]) -> Answer {

@@ -53,6 +53,8 @@ pub mod argument;
 #[cfg(target_os = "none")]
 pub mod balloon_port;
 #[cfg(target_os = "none")]
+mod blocks;
+#[cfg(target_os = "none")]
 pub mod calls;
 #[cfg(target_os = "none")]
 pub mod console;

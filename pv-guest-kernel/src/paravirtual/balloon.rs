@@ -117,6 +117,14 @@ impl BalloonPort for Lent<'_> {
         self.free_extent(first);
     }
 
+    fn unmap_extents(&mut self, firsts: &[Pfn]) -> usize {
+        self.machine.memory.unmap_extents(firsts)
+    }
+
+    fn map_extents(&mut self, firsts: &[Pfn]) -> usize {
+        self.machine.memory.map_extents(firsts)
+    }
+
     fn release_extents(&mut self, firsts: &[Mfn]) -> Answer {
         self.machine.memory.release_extents(firsts)
     }

@@ -2,14 +2,17 @@
 
 use balloon::Answer;
 use core_tests::World;
+use hypercall_abi::addr::Level;
 use hypercall_abi::calls::{
-    Call, PteUpdate,
+    Call, PteUpdate, TlbFlush,
     pte_update::{MAX_UPDATES, Space, Target, Update},
+    tlb_flush::FlushScope,
 };
 use hypercall_abi::extent::EXTENT_FRAMES;
 use hypercall_abi::{Mfn, Pfn};
-use pv_core::format::{Format, Permissions};
+use pv_core::format::{Entry, Format, Permissions};
 use pv_core::{Machine, X86_64};
+use std::collections::BTreeMap;
 
 pub type Host = World<X86_64>;
 type Sheet = pv_core::format::X86_64;
@@ -49,18 +52,27 @@ pub fn obtain(host: &mut Host, domain: usize, frames: &mut [Mfn], call: &impl Ca
 /// Maps pages, each to its frame, or unmaps those without one, in as many calls as that takes: how many,
 /// from the first.
 pub fn update(host: &mut Host, domain: usize, pages: &[(Pfn, Option<Mfn>)]) -> (usize, u64) {
+    let updates: Vec<Update> = pages
+        .iter()
+        .map(|(page, frame)| {
+            let permissions = Permissions { write: true, execute: false };
+            page_update(host, *page, frame.map_or(0, |frame| Sheet::leaf(frame, permissions)))
+        })
+        .collect();
+    make(host, domain, &updates)
+}
+
+/// The update of a page's entry in its domain's own map.
+fn page_update(host: &Host, page: Pfn, value: u64) -> Update {
+    let address = host.physmap(page.0);
+    Update::new(Target::Page { space: Space::Kernel, address, flush: true }, value)
+}
+
+/// Makes updates, in as many calls as that takes: how many, from the first.
+fn make(host: &mut Host, domain: usize, updates: &[Update]) -> (usize, u64) {
     let (mut done, mut calls) = (0, 0);
-    for chunk in pages.chunks(MAX_UPDATES as usize) {
-        let updates: Vec<Update> = chunk
-            .iter()
-            .map(|(page, frame)| {
-                let address = host.physmap(page.0);
-                let target = Target::Page { space: Space::Kernel, address, flush: true };
-                let permissions = Permissions { write: true, execute: false };
-                Update::new(target, frame.map_or(0, |frame| Sheet::leaf(frame, permissions)))
-            })
-            .collect();
-        argue(host, domain, updates.iter().flat_map(|update| [update.target.0, update.value]));
+    for chunk in updates.chunks(MAX_UPDATES as usize) {
+        argue(host, domain, chunk.iter().flat_map(|update| [update.target.0, update.value]));
         host.quiet(domain, &PteUpdate::Many(chunk.len() as u64));
         calls += 1;
         let count = answer(host, domain, chunk.len()).done as usize;
@@ -70,6 +82,93 @@ pub fn update(host: &mut Host, domain: usize, pages: &[(Pfn, Option<Mfn>)]) -> (
         }
     }
     (done, calls)
+}
+
+/// A level-1 table that maps the pages of an extent in its domain's own map.
+#[derive(Clone, Copy, Debug)]
+pub struct LeafTable {
+    frame: Mfn,
+    /// Which page of the domain's it is.
+    page: Pfn,
+    /// The entry that names it.
+    above: Target,
+}
+
+/// Updates of each table that goes out of the map or into it.
+const UPDATES: usize = 2;
+
+/// Takes tables out of the map, and makes ordinary pages of them: how many, from the first, and in how
+/// many calls.
+pub fn take_tables_out(host: &mut Host, domain: usize, tables: &[LeafTable]) -> (usize, u64) {
+    let permissions = Permissions { write: true, execute: false };
+    let updates: Vec<Update> = tables
+        .iter()
+        .flat_map(|table| {
+            let ordinary = page_update(host, table.page, Sheet::leaf(table.frame, permissions));
+            [Update::new(table.above, 0), ordinary]
+        })
+        .collect();
+    let (done, calls) = make(host, domain, &updates);
+    host.quiet(domain, &TlbFlush { scope: FlushScope::All });
+    (done / UPDATES, calls + 1)
+}
+
+/// Writes tables, each for the extent that begins with a frame, and puts them into the map.
+pub fn put_tables_in(host: &mut Host, domain: usize, tables: &[(LeafTable, Mfn)]) -> (usize, u64) {
+    let writable = Permissions { write: true, execute: false };
+    let mut updates = Vec::new();
+    for (table, first) in tables {
+        for at in 0..EXTENT_FRAMES {
+            let value = Sheet::leaf(Mfn(first.0 + at), writable);
+            host.machine.write(table.frame, at as usize, value);
+        }
+        let sealed = Permissions { write: false, execute: false };
+        updates.push(page_update(host, table.page, Sheet::leaf(table.frame, sealed)));
+        updates.push(Update::new(table.above, Sheet::table(table.frame)));
+    }
+    let (done, calls) = make(host, domain, &updates);
+    (done / UPDATES, calls)
+}
+
+/// The tables that map the extents from a page on, of which all are whole. They are pages before it.
+pub fn leaf_tables(
+    host: &Host,
+    domain: usize,
+    pages: core::ops::Range<u64>,
+) -> BTreeMap<Pfn, LeafTable> {
+    let frame_of = |page| Sheet::decode(entry(host, domain, page, Level::L1).1, Level::L1);
+    let before = (0..pages.start).filter_map(|page| match frame_of(page) {
+        Ok(Entry::Leaf(leaf)) => Some((leaf.frame, Pfn(page))),
+        _ => None,
+    });
+    let page_of: BTreeMap<Mfn, Pfn> = before.collect();
+    let table = |first| {
+        let (above, value) = entry(host, domain, first, Level::L2);
+        let Ok(Entry::Table(frame)) = Sheet::decode(value, Level::L2) else {
+            panic!("page {first} is mapped")
+        };
+        (Pfn(first), LeafTable { frame, page: page_of[&frame], above })
+    };
+    pages.step_by(EXTENT_FRAMES as usize).map(table).collect()
+}
+
+/// The entry of a level through which a page is reached in its domain's own map, and its value.
+fn entry(host: &Host, domain: usize, page: u64, wanted: Level) -> (Target, u64) {
+    let address = host.physmap(page);
+    let root = host.state.vcpu(host.slots[domain]).kernel_root;
+    let (mut table, mut level) = (root.expect("a kernel has a root"), Sheet::ROOT);
+    loop {
+        let index = Sheet::index(address, level);
+        let value = host.machine.read(table, index);
+        if level == wanted {
+            return (Target::Entry { table, index: index as u16 }, value);
+        }
+        let (Ok(Entry::Table(next)), Some(below)) = (Sheet::decode(value, level), level.below())
+        else {
+            panic!("page {page} is mapped")
+        };
+        (table, level) = (next, below);
+    }
 }
 
 /// The first frame of an extent that a contiguous domain was made with.

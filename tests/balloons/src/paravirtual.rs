@@ -1,11 +1,12 @@
 //! The guest with our driver: `balloon::Balloon`, over a kernel whose spare memory is whole extents.
 
 use crate::Size;
-use crate::frames::{self, Host, extent_of};
+use crate::frames::{self, Host, LeafTable, extent_of};
 use balloon::{Answer, Balloon, BalloonPort, Statistics};
 use hypercall_abi::calls::{BalloonDeflate, BalloonInflate};
 use hypercall_abi::extent::EXTENT_FRAMES;
 use hypercall_abi::{Mfn, Pfn};
+use std::collections::BTreeMap;
 
 /// Its place among the domains.
 pub const DOMAIN: usize = 0;
@@ -20,6 +21,8 @@ struct Kernel {
     /// First pages of spare extents, and of holes.
     free: Vec<Pfn>,
     holes: Vec<Pfn>,
+    /// The tables that map spare extents.
+    tables: BTreeMap<Pfn, LeafTable>,
     page_table_calls: u64,
 }
 
@@ -41,8 +44,14 @@ impl Paravirtual {
             .map(|&first| extent_of(host, DOMAIN, first).0)
             .flat_map(|first| (first..first + EXTENT_FRAMES).map(|frame| Some(Mfn(frame))))
             .collect();
-        let kernel =
-            Kernel { first: first_spare, frames, free, holes: Vec::new(), page_table_calls: 0 };
+        let kernel = Kernel {
+            first: first_spare,
+            frames,
+            free,
+            holes: Vec::new(),
+            tables: frames::leaf_tables(host, DOMAIN, first_spare..size.guest()),
+            page_table_calls: 0,
+        };
         Paravirtual { balloon: Balloon::new(), kernel }
     }
 
@@ -105,6 +114,21 @@ impl BalloonPort for Port<'_> {
 
     fn map(&mut self, pages: &[Pfn]) -> usize {
         self.update(pages, |port, page| port.frame_of(page))
+    }
+
+    fn unmap_extents(&mut self, firsts: &[Pfn]) -> usize {
+        let tables: Vec<_> = firsts.iter().map(|first| self.kernel.tables[first]).collect();
+        let (done, calls) = frames::take_tables_out(self.host, DOMAIN, &tables);
+        self.kernel.page_table_calls += calls;
+        done
+    }
+
+    fn map_extents(&mut self, firsts: &[Pfn]) -> usize {
+        let backed = |first: &Pfn| Some((self.kernel.tables[first], self.frame_of(*first)?));
+        let tables: Vec<_> = firsts.iter().map_while(backed).collect();
+        let (done, calls) = frames::put_tables_in(self.host, DOMAIN, &tables);
+        self.kernel.page_table_calls += calls;
+        done
     }
 
     fn release(&mut self, numbers: &[Mfn]) -> Answer {

@@ -74,7 +74,7 @@ pub fn run(booting: Booting) -> Result<Outcome> {
         }],
         figures,
         remarks: vec![format!(
-            "{} calls of pte_update took the pages out of the kernel's map and put them back, 128 each",
+            "the kernel made {} calls of pte_update in all: what extents take out of its map and put back are whole tables",
             calls(Number::PteUpdate)
         )],
         picture: Picture {

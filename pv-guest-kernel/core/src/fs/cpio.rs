@@ -12,6 +12,7 @@ use super::{
 use crate::PAGE;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use core::fmt;
+use xxhash_rust::xxh64::xxh64;
 
 const MAGIC: &[u8] = b"070701";
 const TRAILER: &[u8] = b"TRAILER!!!";
@@ -123,18 +124,10 @@ struct Record<'a> {
     end: usize,
 }
 
-/// A number for what is in a page of a file, not 0: FNV-1a by words. Whoever compares pages by it
-/// compares them in full afterwards.
+/// A number for what is in a page of a file, not 0. Whoever compares pages by it compares them in full
+/// afterwards.
 fn content_number(bytes: &[u8]) -> u64 {
-    let words = bytes.chunks(8).map(|chunk| {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        u64::from_le_bytes(word)
-    });
-    let hash = words.fold(0xcbf2_9ce4_8422_2325, |hash: u64, word| {
-        (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23)
-    });
-    hash.max(1)
+    xxh64(bytes, 0).max(1)
 }
 
 /// The part of an archive from a place on, if it is that long.
