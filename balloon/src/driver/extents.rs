@@ -232,7 +232,11 @@ impl Balloon {
         self.statistics.extents_deflated += firsts.len() as u64;
         let (mapped, others) = firsts.split_at(port.map_extents(firsts).min(firsts.len()));
         mapped.iter().for_each(|&first| port.give_extent(first));
-        others.iter().fold(true, |all, &first| self.give_extent_back(port, first) && all)
+        let mut all = true;
+        for &first in others {
+            all &= self.give_extent_back(port, first);
+        }
+        all
     }
 }
 

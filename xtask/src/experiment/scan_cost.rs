@@ -101,7 +101,7 @@ pub fn run(booting: Booting) -> Result<Outcome> {
         ],
         remarks: vec![
             "the guest works all the time: what the scanner takes it has to wait for".into(),
-            "the last column is the price of letting pages be moved: this work makes and ends processes, whose page tables must have frames that stay, and writes files, of which each page is named".into(),
+            "the last column is the price of letting pages be moved: this work makes and ends processes, each entry of whose tables names a page, for which the hypervisor has to find the frame".into(),
         ],
         picture: Picture {
             title: "what the scanner costs".into(),
