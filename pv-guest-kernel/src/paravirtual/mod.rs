@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `pages` | the core's pages, through the kernel's map of its memory |
-//! | `space`, `tables` | page tables of processes |
+//! | `space`, `tables`, `seal`, `reserve` | page tables of processes |
 //! | `balloon` | the core's pages as the balloon takes them |
 //! | `sharing` | which pages may share frames |
 //! | `spare` | pages in the hypervisor's spare memory |
@@ -20,6 +20,8 @@ mod balloon;
 mod clock;
 mod pages;
 mod random;
+mod reserve;
+mod seal;
 mod sharing;
 mod space;
 mod spare;

@@ -6,13 +6,11 @@
 //! To have a tree validated and taken apart costs the hypervisor about 4,500 instructions a
 //! table, however little is in it; to clear an entry costs 170. A process that ends leaves a
 //! tree whose shape the next one needs too: so small trees are emptied and kept, validated, for
-//! the next address space. A reserve of pages stands in for those of a kept tree, so that the
-//! kernel has as many back as it gave; which they are does not matter, as all of them are
-//! tables to its allocator.
+//! the next address space.
 #![allow(unsafe_code, reason = "page tables and the pages behind them are reached by address")]
 
 use super::{
-    sharing,
+    reserve::{RESERVE, Reserve},
     space::{Leaf, Space, Table, same_leaf},
 };
 use alloc::vec::Vec;
@@ -29,14 +27,6 @@ use pv_guest::{
 /// fault instead (RISC-V Privileged Architecture, 12.3.1).
 const USED_BITS_BY_KERNEL: bool = cfg!(target_arch = "riscv64");
 
-/// Pages of the reserve: what is kept for the next address spaces at most.
-pub const RESERVE: usize = 32;
-
-/// Where pages share frames there is one page of the reserve for so many of memory, within these bounds.
-/// Tables that come out of it cost no call: they have frames of their own already.
-const MEMORY_A_RESERVED: u64 = 128;
-const MOST_RESERVED: usize = 128;
-
 /// Entries that a kept tree may map for each of its tables: with more it is cheaper to have it
 /// taken apart, and a new one validated, than to clear and write entry by entry.
 const ENTRIES_PER_TABLE: usize = 24;
@@ -48,26 +38,18 @@ const KEPT_TABLES: usize = RESERVE / 2;
 /// The tables of all processes.
 #[derive(Debug)]
 pub struct Tables {
-    format: Format,
+    pub(super) format: Format,
     /// Of a level-1 entry: what it has besides the frame, by protection; and where that lies.
     flags: [u64; 4],
     frame_shift: u32,
-    /// Ordinary pages, nobody's else.
-    spares: Vec<Pfn>,
-    /// The same, where pages share frames, that were tables before: each has a frame of its own still.
-    /// At most so many are left so when others can be given back.
-    unshared: Vec<Pfn>,
-    most_unshared: usize,
-    /// A page that was taken for a table and could not become one, as the hypervisor had no frame
-    /// for it alone: the next table's. Tables are the only ones that ask, so there is one at most.
-    frameless: Option<Pfn>,
+    reserve: Reserve,
     /// Validated trees that map nothing.
     kept: Vec<Space>,
     /// Whether instructions were mapped that fetches may not see yet.
     stale_fetches: bool,
     /// Whether pages share frames. Then the entries of level 1 name pages; a table of level 1 is
     /// validated empty and filled afterwards, and what is a table does not move.
-    by_page: bool,
+    pub(super) by_page: bool,
 }
 
 // The core's bits of a protection are the runtime's.
@@ -101,20 +83,11 @@ impl Tables {
             let protection = paging::Protection::from_bits_truncate(bits as u8);
             format.unused_page_entry(Mfn(0), protection)
         });
-        let reserve = if by_page {
-            let for_memory = memory.p2m().pages() / MEMORY_A_RESERVED;
-            RESERVE.max(for_memory as usize).min(MOST_RESERVED)
-        } else {
-            RESERVE
-        };
         Tables {
             format,
             flags,
             frame_shift: format.frame_shift(),
-            spares: (0..reserve).map_while(|_| take()).collect(),
-            unshared: Vec::new(),
-            most_unshared: reserve,
-            frameless: None,
+            reserve: Reserve::new(by_page, memory.p2m().pages(), take),
             kept: Vec::new(),
             stale_fetches: false,
             by_page,
@@ -132,47 +105,10 @@ impl Tables {
         memory: &Memory,
         take: &mut dyn FnMut() -> Option<Pfn>,
     ) -> Result<Table, NoPage> {
-        let page = self.frameless.take().or_else(take).ok_or(NoPage)?;
-        let page = if self.by_page { self.with_own_frame(page)? } else { page };
+        let page = self.reserve.table(take)?;
         // SAFETY: the page is the platform's now, mapped writable, and nothing of Rust's is in it.
         unsafe { physmap::zero_page(page) };
         Ok(Table { page, frame: frame_of(memory, page), sealed: false })
-    }
-
-    /// A page that may become a table, where pages share frames: one of the reserve in its place, or else
-    /// that one.
-    fn with_own_frame(&mut self, page: Pfn) -> Result<Pfn, NoPage> {
-        if let Some(unshared) = self.unshared.pop() {
-            self.spares.push(page);
-            return Ok(unshared);
-        }
-        if sharing::keep(page) {
-            return Ok(page);
-        }
-        match self.spares.iter_mut().rev().find(|spare| sharing::keep(**spare)) {
-            Some(spare) => Ok(core::mem::replace(spare, page)),
-            None => {
-                self.frameless = Some(page);
-                Err(NoPage)
-            }
-        }
-    }
-
-    /// The page of a table that is none any more.
-    fn retire(&mut self, table: Table) {
-        if self.by_page { &mut self.unshared } else { &mut self.spares }.push(table.page);
-    }
-
-    /// A page to give back: one that may share its frame, unless more than enough may not.
-    fn unneeded(&mut self) -> Option<Pfn> {
-        if self.unshared.len() <= self.most_unshared
-            && let Some(page) = self.spares.pop()
-        {
-            return Some(page);
-        }
-        let Some(page) = self.unshared.pop() else { return self.spares.pop() };
-        sharing::offer(page);
-        Some(page)
     }
 
     /// An address space that maps nothing.
@@ -185,9 +121,7 @@ impl Tables {
             return self.new_table(memory, take).map(Space::new);
         };
         // Its tables count for the process from here on: as many pages go into the reserve.
-        let before = self.spares.len();
-        self.spares.extend((0..space.tables()).map_while(|_| take()));
-        space.taken = self.spares.len() - before;
+        space.taken = self.reserve.add((0..space.tables()).map_while(|_| take()));
         if space.taken == 0 {
             self.kept.push(space);
             return Err(NoPage);
@@ -277,7 +211,7 @@ impl Tables {
     ) -> Result<Pfn, NoPage> {
         let Some(names) = take() else {
             // The table's page counts for the space, and is given back with it.
-            self.retire(table);
+            self.reserve.retire(table.page);
             return Err(NoPage);
         };
         space.taken += 1;
@@ -321,55 +255,6 @@ impl Tables {
             level = below;
         }
         Ok(())
-    }
-
-    /// Makes a space fit to run: its fresh tables are protected, and named by those that are
-    /// validated already. The updates wait, and travel with the return to the process; only a
-    /// root that is fresh takes a call.
-    #[inline]
-    pub fn seal(&self, memory: &mut Memory, space: &mut Space) {
-        if space.fresh {
-            self.seal_fresh(memory, space);
-        }
-    }
-
-    #[inline(never)]
-    fn seal_fresh(&self, memory: &mut Memory, space: &mut Space) {
-        let root_level = self.format.root_level();
-        for (_, _, table) in space.below_root().filter(|(_, _, table)| !table.sealed) {
-            protect(memory, *table, paging::Protection::READ);
-        }
-        if !space.root.sealed {
-            protect(memory, space.root, paging::Protection::READ);
-            must(memory.flush());
-            must(calls::pt_pin(space.root.frame, root_level).map_err(PagingError::Refused));
-            space.root.sealed = true;
-        } else {
-            let fresh: Vec<_> = space
-                .below_root()
-                .filter(|(_, _, table)| !table.sealed)
-                .map(|(level, address, table)| (level, address, table.frame))
-                .collect();
-            for (level, address, frame) in fresh {
-                // Named by a fresh one it is validated together with that.
-                if let Some(above) = level.above()
-                    && let Some(parent) = space.upper(above, root_level, address)
-                    && parent.sealed
-                {
-                    let entry = self.format.table_entry(frame);
-                    write(memory, parent, self.format.index(above, address), entry);
-                }
-            }
-        }
-        if self.by_page {
-            for leaf in space.leaves.iter().filter(|leaf| !leaf.table.sealed) {
-                for (index, value) in leaf.mapping().filter_map(|at| Some((at, noted(leaf, at)?))) {
-                    write_page(memory, leaf.table, index, value);
-                }
-            }
-        }
-        space.below_root().for_each(|(_, _, table)| table.sealed = true);
-        space.fresh = false;
     }
 
     /// Makes what was mapped for executing visible to fetches.
@@ -440,11 +325,11 @@ impl Tables {
     pub fn drop_space(&mut self, memory: &mut Memory, mut space: Space, give: &mut dyn FnMut(Pfn)) {
         let taken = space.taken;
         for fresh in space.take_fresh() {
-            self.retire(fresh.table);
-            self.spares.extend(fresh.names);
+            self.reserve.retire(fresh.table.page);
+            self.reserve.add(fresh.names);
         }
         if !space.root.sealed {
-            self.retire(space.root);
+            self.reserve.retire(space.root.page);
         } else if self.may_keep(&space) {
             for leaf in &mut space.leaves {
                 let table = leaf.table;
@@ -454,14 +339,14 @@ impl Tables {
         } else {
             self.take_apart(memory, &mut space);
         }
-        (0..taken).map_while(|_| self.unneeded()).for_each(give);
+        (0..taken).map_while(|_| self.reserve.unneeded()).for_each(give);
     }
 
     fn may_keep(&self, space: &Space) -> bool {
         let tables = space.tables();
         tables <= KEPT_TABLES
             && self.kept.len() < KEPT_TREES
-            && self.spares.len() + self.unshared.len() >= space.taken
+            && self.reserve.len() >= space.taken
             && space.mapped() <= tables * ENTRIES_PER_TABLE
     }
 
@@ -473,12 +358,12 @@ impl Tables {
         }
         must(calls::pt_unpin(space.root.frame).map_err(PagingError::Refused));
         protect(memory, space.root, paging::Protection::WRITE);
-        self.retire(space.root);
+        self.reserve.retire(space.root.page);
         for (_, _, table) in space.below_root() {
             protect(memory, *table, paging::Protection::WRITE);
-            self.retire(*table);
+            self.reserve.retire(table.page);
         }
-        self.spares.extend(space.leaves.iter().filter_map(Leaf::names));
+        self.reserve.add(space.leaves.iter().filter_map(Leaf::names));
         // Whoever gets the pages writes them at once.
         must(memory.flush());
     }
@@ -492,7 +377,7 @@ fn read(memory: &mut Memory, table: Table, index: u16) -> u64 {
 }
 
 /// Writes an entry of a table of a process: itself, or by an update that waits.
-fn write(memory: &mut Memory, table: Table, index: u16, value: u64) {
+pub(super) fn write(memory: &mut Memory, table: Table, index: u16, value: u64) {
     if table.sealed {
         let target = Target::Entry { table: table.frame, index };
         // SAFETY: the table is a process's, in whose tree nothing of Rust's is mapped; the page
@@ -507,19 +392,19 @@ fn write(memory: &mut Memory, table: Table, index: u16, value: u64) {
 
 /// Where pages share frames, the entry of a table as it names the page: without what the processor
 /// did, and with what the process may do.
-fn noted(leaf: &Leaf, index: u16) -> Option<u64> {
+pub(super) fn noted(leaf: &Leaf, index: u16) -> Option<u64> {
     // SAFETY: the page is the platform's, and holds words.
     leaf.names().map(|names| unsafe { physmap::read_word(names, index.into()) })
 }
 
 /// Writes an entry of a sealed table of a process, which names a page.
-fn write_page(memory: &mut Memory, table: Table, index: u16, value: u64) {
+pub(super) fn write_page(memory: &mut Memory, table: Table, index: u16, value: u64) {
     let target = Target::Entry { table: table.frame, index };
     // SAFETY: as for `write`.
     must(unsafe { memory.updates().push_page(target, value) });
 }
 
-fn protect(memory: &mut Memory, table: Table, protection: paging::Protection) {
+pub(super) fn protect(memory: &mut Memory, table: Table, protection: paging::Protection) {
     // SAFETY: the page is a table's: no reference into it is ever made, and it is written only
     // while it is fresh.
     must(unsafe { memory.protect_page(table.page, protection) });
