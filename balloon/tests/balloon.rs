@@ -7,4 +7,3 @@ mod control;
 mod extents;
 mod follower;
 mod policies;
-mod virtio;
