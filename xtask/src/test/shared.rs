@@ -1,12 +1,16 @@
-//! Two guests whose pages share frames: a small version of `run --demo sharing`.
+//! Two guests whose pages share frames: a small version of `run --demo sharing`. And a page that shares one
+//! and that so many processes map that the hypervisor does not remember all entries: the kernel's update is
+//! refused on the way into a process, the page gets a frame of its own, and the process runs.
 
+use super::boots::{command, ends_well, write};
 use super::count::{Count, section};
 use crate::arch::Arch;
 use crate::bench::worst_case::BOUND;
 use crate::demo::scene::{Played, Scene};
 use crate::demo::sharing::{self, Mix};
 use crate::packages::MayInstall;
-use anyhow::{Result, ensure};
+use crate::progress::Progress;
+use anyhow::{Context, Result, ensure};
 use pv_wire::SharingSample;
 use std::time::Duration;
 
@@ -16,12 +20,44 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// Seconds of the machine's time that the guests give the scanner.
 const WAIT: u64 = 8;
 
+/// Pages that are looked at in a second where many processes map them.
+const RATE: u64 = 3000;
+
 /// Entries from guests from one audit to the next.
 const AUDIT: u32 = 60;
 
 /// Pages that are no zeros and that two guests share at least: the file of programs has 460 and
 /// more, and each guest has it twice.
 const AT_LEAST: u64 = 2 * 460;
+
+/// Two guests of one group, of which the first has many processes of one program.
+const MANY: &str = r#"
+memory = "160M"
+[[domain]]
+name = "many"
+memory = "32M"
+group = 1
+module = "rootfs"
+[[domain]]
+name = "beside"
+memory = "16M"
+group = 1
+module = "rootfs"
+command_line = "quiet init=/bin/busybox sleep 12"
+"#;
+
+/// The scanner has six seconds; then a page of the program has 61 processes' entries, the shell's, its
+/// kernel's, and that of each that is being made.
+const MANY_PROCESSES: &str = "\
+sleep 6
+i=0
+while [ $i -lt 61 ]; do
+  sleep 2 &
+  i=$((i+1))
+done
+wait
+echo 'all have slept'
+";
 
 /// The tests of an architecture.
 pub fn all(arch: Arch, may: MayInstall) -> Count {
@@ -41,9 +77,25 @@ pub fn all(arch: Arch, may: MayInstall) -> Count {
             sharing::most(&keyed).and_then(|most| is_shared(&most)).and(is_bounded(&keyed)),
         );
         let audited = Scene { audit: Some(AUDIT), ..scene() }.play()?;
+        let many = many_map_a_page(arch, may, section.progress);
+        section.test("a page that more processes map than are remembered", many);
         section.test("both, audited", sharing::most(&audited).and_then(|_| is_audited(&audited)));
         Ok(())
     })
+}
+
+fn many_map_a_page(arch: Arch, may: MayInstall, progress: &Progress) -> Result<()> {
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let mut command = command(arch, may)?;
+    command.args(["--share", &RATE.to_string()]);
+    command.arg("--manifest").arg(write(folder.path(), "many.toml", MANY)?);
+    command.arg("--script").arg(write(folder.path(), "script", MANY_PROCESSES)?);
+    let report = ends_well(command, progress)?;
+    let said = report["scripts"][0]["output"].as_str().unwrap_or_default();
+    ensure!(said == "all have slept\n", "the guest said: {said}");
+    let refused = report["domains"][0]["refusals"]["QuotaExceeded"].as_u64().unwrap_or_default();
+    ensure!(refused > 0, "no update was refused: the page had entries to spare");
+    Ok(())
 }
 
 fn copy(error: &anyhow::Error) -> anyhow::Error {
