@@ -5,16 +5,45 @@ use crate::domain::Slot;
 use crate::format::{Entry, Format, Leaf};
 use crate::machine::Machine;
 use crate::platform::Platform;
+use crate::pt::Source;
 use crate::share::EntryPlace;
 use crate::state::State;
 use hypercall_abi::addr::Level;
 use hypercall_abi::calls::pte_update::Update;
-use hypercall_abi::{DomainId, Error, Pfn};
+use hypercall_abi::{DomainId, Error, Mfn, Pfn};
 
 impl<P: Platform> State<P> {
-    /// An update of a level-1 entry by a value that names a page; its target is without the mark.
+    /// Updates of level-1 entries by values that name pages: the first, which does, and those behind it in the
+    /// argument frame up to the first that does not. Up to which they were made, and the refusal that ended them.
     #[inline(never)]
-    pub(crate) fn update_by_page<M: Machine>(
+    pub(super) fn update_by_page<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        domain: DomainId,
+        first: Update,
+        arguments: Mfn,
+        range: core::ops::Range<u64>,
+    ) -> (u64, Result<(), Error>) {
+        let (mut update, mut done) = (first, range.start);
+        // One that names no page is read again by who makes it: nothing was concluded from it.
+        while let Some(target) = update.target.by_page() {
+            let named = Update { target, ..update };
+            if let Err(error) = self.update_one_by_page(machine, slot, domain, named) {
+                return (done, Err(error));
+            }
+            done += 1;
+            if done == range.end {
+                break;
+            }
+            update = Source::Arguments(arguments).fetch(machine, done);
+        }
+        (done, Ok(()))
+    }
+
+    /// One of them; its target is without the mark.
+    #[inline(always)]
+    fn update_one_by_page<M: Machine>(
         &mut self,
         machine: &mut M,
         slot: Slot,

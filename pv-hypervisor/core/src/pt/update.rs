@@ -286,8 +286,10 @@ impl<P: Platform> State<P> {
         domain: DomainId,
         update: Update,
     ) -> Result<(), Error> {
-        if let Some(target) = update.target.by_page() {
-            return self.update_by_page(machine, slot, domain, Update { target, ..update });
+        if update.target.by_page().is_some() {
+            // Alone, it has none behind it.
+            let arguments = self.vcpu(slot).arguments;
+            return self.update_by_page(machine, slot, domain, update, arguments, 0..1).1;
         }
         let error = self.target(machine, slot, domain, update.target).err();
         Err(error.unwrap_or(Error::BadArgument))
@@ -339,15 +341,15 @@ impl<P: Platform> State<P> {
         let (mut done, mut result) = (range.start, Ok(()));
         while done < end {
             let update = Source::Arguments(arguments).fetch(machine, done);
-            let by_page = if may_name_pages { update.target.by_page() } else { None };
-            let made = match by_page {
-                Some(target) => {
-                    let update = Update { target, ..update };
-                    Some(self.update_by_page(machine, slot, domain, update))
+            if may_name_pages && update.target.by_page().is_some() {
+                (done, result) =
+                    self.update_by_page(machine, slot, domain, update, arguments, done..end);
+                if result.is_err() {
+                    break;
                 }
-                None => self.update_leaf(machine, slot, domain, update),
-            };
-            match made {
+                continue;
+            }
+            match self.update_leaf(machine, slot, domain, update) {
                 Some(Ok(())) => done += 1,
                 Some(Err(error)) => {
                     result = Err(error);
