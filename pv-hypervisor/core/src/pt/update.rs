@@ -72,6 +72,17 @@ pub(crate) enum Phase {
     Refused(Error),
 }
 
+/// What came of an update that was tried as one of a level-1 entry by a frame. Nothing has changed, unless it was
+/// made.
+enum Tried {
+    Made,
+    Refused(Error),
+    /// The entry is of another level.
+    OtherLevel,
+    /// Its target is none, unless its value names a page.
+    Unplaced,
+}
+
 impl UpdateWork {
     /// Updates of which `done` have been made.
     pub(crate) fn new(source: Source, done: u64, count: u64, then: Then) -> UpdateWork {
@@ -214,29 +225,46 @@ impl<P: Platform> State<P> {
         domain: DomainId,
         update: Update,
     ) -> Option<Result<(), Error>> {
+        match self.try_leaf(machine, slot, domain, update) {
+            Tried::Made => Some(Ok(())),
+            Tried::Refused(error) => Some(Err(error)),
+            Tried::OtherLevel => None,
+            Tried::Unplaced => Some(self.update_unplaced_alone(machine, slot, domain, update)),
+        }
+    }
+
+    /// One update, if it is of a level-1 entry and its value names a frame.
+    #[inline(always)]
+    fn try_leaf<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        domain: DomainId,
+        update: Update,
+    ) -> Tried {
         let place = match self.target(machine, slot, domain, update.target) {
             Ok(place) if place.level == Level::L1 => place,
-            Ok(_) => return None,
-            Err(_) => return Some(self.update_unplaced(machine, slot, domain, update)),
+            Ok(_) => return Tried::OtherLevel,
+            Err(_) => return Tried::Unplaced,
         };
         match P::Format::decode(update.value, Level::L1) {
-            Err(_) => return Some(Err(Error::BadEntry)),
+            Err(_) => return Tried::Refused(Error::BadEntry),
             Ok(Entry::Leaf(leaf)) => {
                 if self.planted.has(Bug::FlagsInPlace)
                     && let old = machine.read(place.table, place.index)
                     && matches!(P::Format::decode(old, Level::L1), Ok(Entry::Leaf(old)) if old.frame == leaf.frame)
                 {
                     machine.write(place.table, place.index, update.value);
-                    return Some(Ok(()));
+                    return Tried::Made;
                 }
                 if let Err(error) = self.acquire_leaf(machine, slot, domain, leaf) {
-                    return Some(Err(error));
+                    return Tried::Refused(error);
                 }
             }
             Ok(Entry::Absent | Entry::Table(_)) => {}
         }
         self.replace_leaf(machine, slot, domain, place, update);
-        Some(Ok(()))
+        Tried::Made
     }
 
     /// Writes a level-1 entry, whose references are held, drops those of the one before it, and flushes
@@ -275,8 +303,9 @@ impl<P: Platform> State<P> {
         self.place(machine, slot, domain, target.decode()?)
     }
 
-    /// An update whose target is none, unless its value names a page. Why it is none is found
-    /// out again, so that an update that has a target pays nothing for it.
+    /// An update whose target is none, unless its value names a page; then those behind it as well, see
+    /// [`update_by_page`](Self::update_by_page). Why it is none is found out again, so that an update that has a
+    /// target pays nothing for it.
     #[cold]
     #[inline(never)]
     fn update_unplaced<M: Machine>(
@@ -285,14 +314,28 @@ impl<P: Platform> State<P> {
         slot: Slot,
         domain: DomainId,
         update: Update,
-    ) -> Result<(), Error> {
+        arguments: Mfn,
+        range: core::ops::Range<u64>,
+    ) -> (u64, Result<(), Error>) {
         if update.target.by_page().is_some() {
-            // Alone, it has none behind it.
-            let arguments = self.vcpu(slot).arguments;
-            return self.update_by_page(machine, slot, domain, update, arguments, 0..1).1;
+            return self.update_by_page(machine, slot, domain, update, arguments, range);
         }
         let error = self.target(machine, slot, domain, update.target).err();
-        Err(error.unwrap_or(Error::BadArgument))
+        (range.start, Err(error.unwrap_or(Error::BadArgument)))
+    }
+
+    /// The same, of an update that has none behind it.
+    #[cold]
+    #[inline(never)]
+    fn update_unplaced_alone<M: Machine>(
+        &mut self,
+        machine: &mut M,
+        slot: Slot,
+        domain: DomainId,
+        update: Update,
+    ) -> Result<(), Error> {
+        let arguments = self.vcpu(slot).arguments;
+        self.update_unplaced(machine, slot, domain, update, arguments, 0..1).1
     }
 
     /// The entry that an update has changed was one of a page without a frame of its own: it named
@@ -329,36 +372,34 @@ impl<P: Platform> State<P> {
     ) -> (u64, Result<(), Error>) {
         let owner = self.domain(slot);
         let domain = owner.id;
-        let may_name_pages = !owner.movable.p2m().is_empty();
         let leaf = if !self.sharing.records.is_empty() {
             LEAF_AMID_SHARING
-        } else if may_name_pages {
+        } else if !owner.movable.p2m().is_empty() {
             LEAF_BY_PAGE
         } else {
             LEAF
         };
         let end = range.end.min(range.start.saturating_add(budget.pieces(leaf)));
-        let (mut done, mut result) = (range.start, Ok(()));
-        while done < end {
-            let update = Source::Arguments(arguments).fetch(machine, done);
-            if may_name_pages && update.target.by_page().is_some() {
-                (done, result) =
-                    self.update_by_page(machine, slot, domain, update, arguments, done..end);
-                if result.is_err() {
-                    break;
-                }
-                continue;
+        let mut next = range.start;
+        let (done, result) = loop {
+            if next >= end {
+                break (next, Ok(()));
             }
-            match self.update_leaf(machine, slot, domain, update) {
-                Some(Ok(())) => done += 1,
-                Some(Err(error)) => {
-                    result = Err(error);
-                    break;
+            let update = Source::Arguments(arguments).fetch(machine, next);
+            match self.try_leaf(machine, slot, domain, update) {
+                Tried::Made => next += 1,
+                Tried::Refused(error) => break (next, Err(error)),
+                Tried::Unplaced => {
+                    let range = next..end;
+                    match self.update_unplaced(machine, slot, domain, update, arguments, range) {
+                        (done, Ok(())) => next = done,
+                        refused => break refused,
+                    }
                 }
                 // Nothing was done: it must not cost what the next piece of work needs.
-                None => break,
+                Tried::OtherLevel => break (next, Ok(())),
             }
-        }
+        };
         budget.spend_pieces(leaf, done - range.start);
         (done, result)
     }
