@@ -29,6 +29,7 @@
 //! | [`pending`] | the order in which events are taken, so that none is lost; on any host too |
 //! | `calls` | every call of the hypervisor as a function of the same name |
 //! | `memory`, `space` | the guest's pages and page tables on top of both |
+//! | `balloon_port` | the same as a balloon sees it, whose extents come and go by whole tables |
 //! | `stack` | a larger stack than the boot stack, with a guard |
 //! | `trap`, `user`, `events`, `time` | traps, processes, event channels, the timer |
 //! | `console`, `grants`, `heap` | text, logs, memory of others, the global allocator |
