@@ -140,19 +140,27 @@ impl Balloon {
     }
 
     fn restore_extents<P: BalloonPort>(&mut self, port: &mut P, extents: &[Pfn]) {
-        for &first in extents {
-            self.statistics.returned += EXTENT_FRAMES;
-            self.give_extent_back(port, first);
+        self.statistics.returned += extents.len() as u64 * EXTENT_FRAMES;
+        self.give_extents_back(port, extents);
+    }
+
+    /// Maps extents, by whole tables or else page by page, and gives them to the allocator; whether all
+    /// could be mapped.
+    fn give_extents_back<P: BalloonPort>(&mut self, port: &mut P, firsts: &[Pfn]) -> bool {
+        let (mut rest, mut all) = (firsts, true);
+        while !rest.is_empty() {
+            let (mapped, others) = rest.split_at(port.map_extents(rest).min(rest.len()));
+            mapped.iter().for_each(|&first| port.give_extent(first));
+            let Some((&first, later)) = others.split_first() else { break };
+            all &= self.give_extent_back(port, first);
+            rest = later;
         }
+        all
     }
 
     /// Maps the pages of an extent and gives them to the allocator; whether all could be mapped.
     #[inline(never)]
     fn give_extent_back<P: BalloonPort>(&mut self, port: &mut P, first: Pfn) -> bool {
-        if port.map_extents(&[first]) > 0 {
-            port.give_extent(first);
-            return true;
-        }
         let mut all = true;
         for pages in pieces(first) {
             let mapped = if all { port.map(&pages).min(PIECE) } else { 0 };
@@ -211,8 +219,12 @@ impl Balloon {
                 }
             }
         }
-        moved += firsts.len() as u64 * EXTENT_FRAMES;
-        if !self.give_filled(port, &firsts) {
+        let pages = firsts.len() as u64 * EXTENT_FRAMES;
+        moved += pages;
+        self.holes -= pages;
+        self.statistics.deflated += pages;
+        self.statistics.extents_deflated += firsts.len() as u64;
+        if !self.give_extents_back(port, &firsts) {
             stop = stop.or(Some(Stop::MapFailed));
         }
         if refused.is_some() {
@@ -222,21 +234,6 @@ impl Balloon {
             (0, None) => None,
             (_, stop) => Some(Report { moved, stop: stop.unwrap_or(Stop::Complete) }),
         }
-    }
-
-    /// Maps extents that came, and back holes, and gives them to the allocator; whether all could be mapped.
-    fn give_filled<P: BalloonPort>(&mut self, port: &mut P, firsts: &[Pfn]) -> bool {
-        let pages = firsts.len() as u64 * EXTENT_FRAMES;
-        self.holes -= pages;
-        self.statistics.deflated += pages;
-        self.statistics.extents_deflated += firsts.len() as u64;
-        let (mapped, others) = firsts.split_at(port.map_extents(firsts).min(firsts.len()));
-        mapped.iter().for_each(|&first| port.give_extent(first));
-        let mut all = true;
-        for &first in others {
-            all &= self.give_extent_back(port, first);
-        }
-        all
     }
 }
 
