@@ -17,6 +17,10 @@ use std::collections::BTreeMap;
 pub type Host = World<X86_64>;
 type Sheet = pv_core::format::X86_64;
 
+/// How pages are mapped, and tables.
+const WRITABLE: Permissions = Permissions { write: true, execute: false };
+const SEALED: Permissions = Permissions { write: false, execute: false };
+
 /// Writes words into a domain's argument frame.
 fn argue(host: &mut Host, domain: usize, words: impl Iterator<Item = u64>) {
     let arguments = host.state.vcpu(host.slots[domain]).arguments;
@@ -55,8 +59,7 @@ pub fn update(host: &mut Host, domain: usize, pages: &[(Pfn, Option<Mfn>)]) -> (
     let updates: Vec<Update> = pages
         .iter()
         .map(|(page, frame)| {
-            let permissions = Permissions { write: true, execute: false };
-            page_update(host, *page, frame.map_or(0, |frame| Sheet::leaf(frame, permissions)))
+            page_update(host, *page, frame.map_or(0, |frame| Sheet::leaf(frame, WRITABLE)))
         })
         .collect();
     make(host, domain, &updates)
@@ -100,11 +103,10 @@ const UPDATES: usize = 2;
 /// Takes tables out of the map, and makes ordinary pages of them: how many, from the first, and in how
 /// many calls.
 pub fn take_tables_out(host: &mut Host, domain: usize, tables: &[LeafTable]) -> (usize, u64) {
-    let permissions = Permissions { write: true, execute: false };
     let updates: Vec<Update> = tables
         .iter()
         .flat_map(|table| {
-            let ordinary = page_update(host, table.page, Sheet::leaf(table.frame, permissions));
+            let ordinary = page_update(host, table.page, Sheet::leaf(table.frame, WRITABLE));
             [Update::new(table.above, 0), ordinary]
         })
         .collect();
@@ -115,15 +117,13 @@ pub fn take_tables_out(host: &mut Host, domain: usize, tables: &[LeafTable]) -> 
 
 /// Writes tables, each for the extent that begins with a frame, and puts them into the map.
 pub fn put_tables_in(host: &mut Host, domain: usize, tables: &[(LeafTable, Mfn)]) -> (usize, u64) {
-    let writable = Permissions { write: true, execute: false };
     let mut updates = Vec::new();
     for (table, first) in tables {
         for at in 0..EXTENT_FRAMES {
-            let value = Sheet::leaf(Mfn(first.0 + at), writable);
+            let value = Sheet::leaf(Mfn(first.0 + at), WRITABLE);
             host.machine.write(table.frame, at as usize, value);
         }
-        let sealed = Permissions { write: false, execute: false };
-        updates.push(page_update(host, table.page, Sheet::leaf(table.frame, sealed)));
+        updates.push(page_update(host, table.page, Sheet::leaf(table.frame, SEALED)));
         updates.push(Update::new(table.above, Sheet::table(table.frame)));
     }
     let (done, calls) = make(host, domain, &updates);
@@ -136,39 +136,17 @@ pub fn leaf_tables(
     domain: usize,
     pages: core::ops::Range<u64>,
 ) -> BTreeMap<Pfn, LeafTable> {
-    let frame_of = |page| Sheet::decode(entry(host, domain, page, Level::L1).1, Level::L1);
-    let before = (0..pages.start).filter_map(|page| match frame_of(page) {
-        Ok(Entry::Leaf(leaf)) => Some((leaf.frame, Pfn(page))),
-        _ => None,
-    });
-    let page_of: BTreeMap<Mfn, Pfn> = before.collect();
+    let page_of: BTreeMap<Mfn, Pfn> =
+        (0..pages.start).map(|page| (host.mapped(domain, page), Pfn(page))).collect();
     let table = |first| {
-        let (above, value) = entry(host, domain, first, Level::L2);
+        let (table, index, value) = host.entry(domain, first, Level::L2);
         let Ok(Entry::Table(frame)) = Sheet::decode(value, Level::L2) else {
             panic!("page {first} is mapped")
         };
+        let above = Target::Entry { table, index: index as u16 };
         (Pfn(first), LeafTable { frame, page: page_of[&frame], above })
     };
     pages.step_by(EXTENT_FRAMES as usize).map(table).collect()
-}
-
-/// The entry of a level through which a page is reached in its domain's own map, and its value.
-fn entry(host: &Host, domain: usize, page: u64, wanted: Level) -> (Target, u64) {
-    let address = host.physmap(page);
-    let root = host.state.vcpu(host.slots[domain]).kernel_root;
-    let (mut table, mut level) = (root.expect("a kernel has a root"), Sheet::ROOT);
-    loop {
-        let index = Sheet::index(address, level);
-        let value = host.machine.read(table, index);
-        if level == wanted {
-            return (Target::Entry { table, index: index as u16 }, value);
-        }
-        let (Ok(Entry::Table(next)), Some(below)) = (Sheet::decode(value, level), level.below())
-        else {
-            panic!("page {page} is mapped")
-        };
-        (table, level) = (next, below);
-    }
 }
 
 /// The first frame of an extent that a contiguous domain was made with.

@@ -10,6 +10,7 @@ pub mod recorder;
 
 use std::vec::Vec;
 
+use hypercall_abi::addr::Level;
 use hypercall_abi::calls::pte_update::{Target, Update};
 use hypercall_abi::calls::{Call, PteUpdate};
 use hypercall_abi::trap::{Cause, FaultAccess};
@@ -268,17 +269,43 @@ impl<P: Platform> World<P> {
         Mfn(self.machine.read(map, (pfn % 512) as usize))
     }
 
+    /// The machine frame that the domain's own map of memory maps a page to.
+    pub fn mapped(&self, domain: usize, pfn: u64) -> Mfn {
+        self.walk(self.kernel_root(domain), self.physmap(pfn).0)
+    }
+
+    /// The entry of a level by which the domain reaches a page in its own map of memory: its table, its
+    /// index there, and its value.
+    pub fn entry(&self, domain: usize, pfn: u64, wanted: Level) -> (Mfn, usize, u64) {
+        self.entry_below(self.kernel_root(domain), self.physmap(pfn), wanted)
+    }
+
+    fn kernel_root(&self, domain: usize) -> Mfn {
+        self.state.vcpu(self.slots[domain]).kernel_root.unwrap()
+    }
+
     fn walk(&self, root: Mfn, address: u64) -> Mfn {
+        let (_, _, value) = self.entry_below(root, VirtAddr(address), Level::L1);
+        match P::Format::decode(value, Level::L1) {
+            Ok(pv_core::format::Entry::Leaf(leaf)) => leaf.frame,
+            other => panic!("{other:?} at {address:#x}"),
+        }
+    }
+
+    fn entry_below(&self, root: Mfn, address: VirtAddr, wanted: Level) -> (Mfn, usize, u64) {
         let (mut table, mut level) = (root, P::Format::ROOT);
         loop {
-            let value = self.machine.read(table, P::Format::index(VirtAddr(address), level));
+            let index = P::Format::index(address, level);
+            let value = self.machine.read(table, index);
+            if level == wanted {
+                return (table, index, value);
+            }
             match P::Format::decode(value, level) {
                 Ok(pv_core::format::Entry::Table(below)) => {
                     table = below;
                     level = level.below().unwrap();
                 }
-                Ok(pv_core::format::Entry::Leaf(leaf)) => return leaf.frame,
-                other => panic!("{other:?} at {address:#x}"),
+                other => panic!("{other:?} at {:#x}", address.0),
             }
         }
     }

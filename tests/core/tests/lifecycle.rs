@@ -74,22 +74,9 @@ fn page(pfn: u64) -> Target {
     Target::Page { space: Space::Kernel, address, flush: true }
 }
 
-/// The frame that the domain's own tables map a page to.
-fn frame(world: &World<X86_64>, domain: usize, pfn: u64) -> Mfn {
-    let (format, address) = (Level::L4, VirtAddr(PHYSMAP + pfn * PAGE_SIZE));
-    let mut table = world.state.vcpu(world.slots[domain]).kernel_root.unwrap();
-    let mut level = Some(format);
-    while let Some(at) = level {
-        let value = world.machine.read(table, pv_core::format::X86_64::index(address, at));
-        table = Mfn(value >> 12 & 0xff_ffff_ffff);
-        level = at.below();
-    }
-    table
-}
-
 /// A page of the domain's that nothing maps.
 fn unmapped(world: &mut World<X86_64>, domain: usize, pfn: u64) -> Mfn {
-    let frame = frame(world, domain, pfn);
+    let frame = world.mapped(domain, pfn);
     world.update(domain, page(pfn), 0).unwrap();
     frame
 }
@@ -185,7 +172,7 @@ fn prepare(world: &mut World<X86_64>, id: DomainId, way: Dies, steps: usize) -> 
             left.handle = Some(mapped.handle);
         }
         Dies::Mapping => {
-            let given = frame(world, LIVES, FIRST + 1);
+            let given = world.mapped(LIVES, FIRST + 1);
             let grant = share(world, LIVES, id, given);
             let map = GrantMap { domain: LIVES_ID, grant, access: Access::Read };
             world.call(GOES, &map).unwrap();
@@ -283,7 +270,7 @@ fn memory_comes_back_after_ten_thousand_domains() {
 
 fn come_and_go(domains: usize) {
     let mut world = World::<X86_64>::with_memory(1, FRAMES, MEMORY);
-    OWN.with(|own| own.set(Some(frame(&world, LIVES, FIRST))));
+    OWN.with(|own| own.set(Some(world.mapped(LIVES, FIRST))));
     // Each way once, so that every table has the room that it grows to.
     for number in 0..50 * WAYS.len() {
         cycle(&mut world, number);

@@ -2,7 +2,7 @@
 //! programs that Cargo built for that. Asked again for a few of them, it would build what they stand on
 //! again, as features differ with what is chosen.
 
-use super::count::Count;
+use super::count::{Count, counted};
 use crate::images::IMAGES;
 use crate::progress::Progress;
 use crate::{process, toolchain, workspace};
@@ -21,9 +21,9 @@ const LONG: [(&str, &str, &[&str]); 3] = [
 /// Runs them all.
 pub fn all() -> Count {
     let mut programs = Vec::new();
-    let mut count = ended("tests on the host", |progress| short(progress, &mut programs));
+    let mut count = part("tests on the host", |progress| short(progress, &mut programs));
     for (title, name, words) in LONG {
-        count += ended(title, |progress| {
+        count += part(title, |progress| {
             let program = programs.iter().find(|program| program.name == name);
             program
                 .with_context(|| format!("Cargo built no test program {name}"))?
@@ -33,14 +33,9 @@ pub fn all() -> Count {
     count
 }
 
-fn ended(title: &str, tests: impl FnOnce(&Progress) -> Result<Count>) -> Count {
-    let progress = Progress::new(title);
-    let count = tests(&progress).unwrap_or_else(|error| {
-        eprintln!("{error:#}");
-        Count::FAILED
-    });
-    progress.done(&count.to_string());
-    count
+/// A part of them: shown with its count.
+fn part(title: &str, tests: impl FnOnce(&Progress) -> Result<Count>) -> Count {
+    counted(title, |progress| tests(progress).map(|count| (count, count.to_string())))
 }
 
 /// A program of tests that Cargo built: of an integration test, by its name.
@@ -69,7 +64,7 @@ impl Program {
     fn run(&self, words: &[&str], progress: &Progress) -> Result<Count> {
         let mut command = Command::new(&self.file);
         command.current_dir(&self.folder).args(words);
-        let count = counted(command, progress, |_| {})?;
+        let count = count_tests(command, progress, |_| {})?;
         ensure!(count.passed + count.failed > 0, "{} has no tests for {words:?}", self.name);
         Ok(count)
     }
@@ -81,11 +76,15 @@ fn short(progress: &Progress, programs: &mut Vec<Program>) -> Result<Count> {
     command.current_dir(workspace::root()).args(["test", "--no-fail-fast", "--workspace"]);
     command.args(IMAGES.iter().flat_map(|package| ["--exclude", package]));
     command.arg("--message-format=json-render-diagnostics");
-    counted(command, progress, |message| programs.extend(Program::told(message)))
+    count_tests(command, progress, |message| programs.extend(Program::told(message)))
 }
 
 /// Counts the tests that a command runs. What it writes is shown if one fails; `told` gets Cargo's messages.
-fn counted(mut command: Command, progress: &Progress, mut told: impl FnMut(&str)) -> Result<Count> {
+fn count_tests(
+    mut command: Command,
+    progress: &Progress,
+    mut told: impl FnMut(&str),
+) -> Result<Count> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let line = process::show(&command);
     let mut child = command.spawn().with_context(|| format!("cannot run `{line}`"))?;

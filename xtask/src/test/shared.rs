@@ -76,9 +76,9 @@ pub fn all(arch: Arch, may: MayInstall) -> Count {
             "hashed with a key, as much is shared, and no step takes long",
             sharing::most(&keyed).and_then(|most| is_shared(&most)).and(is_bounded(&keyed)),
         );
-        let audited = Scene { audit: Some(AUDIT), ..scene() }.play()?;
         let many = many_map_a_page(arch, may, section.progress);
         section.test("a page that more processes map than are remembered", many);
+        let audited = Scene { audit: Some(AUDIT), ..scene() }.play()?;
         section.test("both, audited", sharing::most(&audited).and_then(|_| is_audited(&audited)));
         Ok(())
     })
