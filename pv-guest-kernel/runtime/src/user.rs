@@ -42,9 +42,9 @@ pub(crate) fn is_running() -> bool {
 /// traps: why. Events are handled before this returns.
 ///
 /// # Errors
-/// What `trap_return` returns, and how many updates took effect, since it was tried last: [`Error::NotRegistered`] without a user root, an update that was
-/// refused, [`Error::BadTrapFrame`] for a program counter out of range or when all frames of the
-/// vCPU page are in use.
+/// What `trap_return` returns, and how many updates took effect, since it was tried last:
+/// [`Error::NotRegistered`] without a user root, an update that was refused, [`Error::BadTrapFrame`] for a
+/// program counter out of range or when all frames of the vCPU page are in use.
 pub fn run(registers: &mut Registers, updates: &mut Updates) -> Result<TrapHeader, Partial> {
     sync::masked(|| {
         let depth = vcpu::trap_depth().load(Ordering::Relaxed);
